@@ -1,0 +1,188 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/latentdb/latentdb/store"
+)
+
+func encode(c echo.Context, coll *store.Collection) (any, error) {
+	var body contentBody
+	if err := readStrict(c, &body); err != nil {
+		return nil, err
+	}
+	records, err := body.parse(coll)
+	if err != nil {
+		return nil, err
+	}
+	generation, latents, err := coll.Encode(c.Request().Context(), records...)
+	if err != nil {
+		return nil, err
+	}
+	return object{"generation": generation, "latents": latents}, nil
+}
+
+func decode(c echo.Context, coll *store.Collection) (any, error) {
+	var body struct {
+		Latents []json.RawMessage `json:"latents"`
+	}
+	if err := readStrict(c, &body); err != nil {
+		return nil, err
+	}
+	if len(body.Latents) == 0 {
+		return nil, badRequest("latents: is missing or empty")
+	}
+	latents := make([][]float32, len(body.Latents))
+	for i, raw := range body.Latents {
+		var err error
+		if latents[i], err = parseVector(fmt.Sprintf("latents[%d]", i), raw); err != nil {
+			return nil, err
+		}
+	}
+	generation, records, err := coll.Decode(c.Request().Context(), latents...)
+	if err != nil {
+		return nil, err
+	}
+	name := "records"
+	if isVector(coll) {
+		name = "vectors"
+	}
+	return object{"generation": generation, name: records}, nil
+}
+
+func reconstruct(c echo.Context, coll *store.Collection) (any, error) {
+	var body struct {
+		IDs []json.RawMessage `json:"ids"`
+		contentBody
+	}
+	if err := readStrict(c, &body); err != nil {
+		return nil, err
+	}
+	ctx := c.Request().Context()
+	if body.given() {
+		if body.IDs != nil {
+			return nil, badRequest("ids: give either ids, or records or vectors")
+		}
+		records, err := body.parse(coll)
+		if err != nil {
+			return nil, err
+		}
+		return coll.ReconstructRecords(ctx, records...)
+	}
+	ids, err := parseIDs("ids", body.IDs)
+	if err != nil {
+		return nil, err
+	}
+	return coll.Reconstruct(ctx, ids...)
+}
+
+// outliers finds the collection's own, or scores the records it is given.
+func outliers(c echo.Context, coll *store.Collection) (any, error) {
+	var body struct {
+		Limit  *int          `json:"limit"`
+		Filter *store.Filter `json:"filter"`
+		contentBody
+	}
+	if err := readStrict(c, &body); err != nil {
+		return nil, err
+	}
+	ctx := c.Request().Context()
+	if body.given() {
+		if body.Limit != nil || body.Filter != nil {
+			return nil, badRequest("limit: limit and filter do not go with records or vectors, which are all scored")
+		}
+		records, err := body.parse(coll)
+		if err != nil {
+			return nil, err
+		}
+		return coll.ScoreRecords(ctx, records...)
+	}
+	limit, err := limitOf("limit", body.Limit, store.DefaultLimit)
+	if err != nil {
+		return nil, err
+	}
+	return coll.Outliers(ctx, store.OutlierQuery{Limit: limit, Filter: body.Filter})
+}
+
+// duplicatesBody asks for groups of duplicates; without a limit for all.
+type duplicatesBody struct {
+	Threshold *float64      `json:"threshold"`
+	Filter    *store.Filter `json:"filter"`
+	Keep      store.Keep    `json:"keep"`
+	Limit     *int          `json:"limit"`
+}
+
+func (b duplicatesBody) query() (store.DuplicateQuery, error) {
+	limit, err := limitOf("limit", b.Limit, 0)
+	return store.DuplicateQuery{Threshold: b.Threshold, Filter: b.Filter, Keep: b.Keep, Limit: limit}, err
+}
+
+func duplicates(c echo.Context, coll *store.Collection) (any, error) {
+	var body duplicatesBody
+	if err := readStrict(c, &body); err != nil {
+		return nil, err
+	}
+	q, err := body.query()
+	if err != nil {
+		return nil, err
+	}
+	return coll.Duplicates(c.Request().Context(), q)
+}
+
+func deduplicate(c echo.Context, coll *store.Collection) (any, error) {
+	var body struct {
+		DryRun bool `json:"dry_run"`
+		duplicatesBody
+	}
+	if err := readStrict(c, &body); err != nil {
+		return nil, err
+	}
+	q, err := body.query()
+	if err != nil {
+		return nil, err
+	}
+	return coll.Deduplicate(c.Request().Context(), q, body.DryRun)
+}
+
+func sample(c echo.Context, coll *store.Collection) (any, error) {
+	var body struct {
+		N    *int            `json:"n"`
+		Seed uint64          `json:"seed"`
+		Like json.RawMessage `json:"like"`
+	}
+	if err := readStrict(c, &body); err != nil {
+		return nil, err
+	}
+	if body.N == nil {
+		return nil, badRequest("n: is missing")
+	}
+	n, err := limitOf("n", body.N, 0)
+	if err != nil {
+		return nil, err
+	}
+	q := store.SampleQuery{N: n, Seed: body.Seed}
+	if given(body.Like) {
+		if err := parseLike(body.Like, &q); err != nil {
+			return nil, err
+		}
+	}
+	return coll.Sample(c.Request().Context(), q)
+}
+
+// parseLike reads which points samples are drawn like: a list of ids, or a filter.
+func parseLike(raw json.RawMessage, q *store.SampleQuery) (err error) {
+	if raw = bytes.TrimSpace(raw); raw[0] != '[' {
+		q.Filter = new(store.Filter)
+		return parseField("like", raw, q.Filter)
+	}
+	var list []json.RawMessage
+	if err := parseField("like", raw, &list); err != nil {
+		return err
+	}
+	q.IDs, err = parseIDs("like", list)
+	return err
+}

@@ -1,0 +1,336 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"mime"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/latentdb/latentdb/store"
+	"github.com/latentdb/latentdb/store/bulk"
+)
+
+const (
+	// importBatch is how many points of an import become one change.
+	importBatch = 500
+	// maxImportErrors bounds the list of an import's errors, not their count.
+	maxImportErrors = 100
+	// jsonLines is the content type of exports.
+	jsonLines = "application/x-ndjson"
+)
+
+// importFormats are the content types of imports.
+var importFormats = map[string]bulk.Format{
+	jsonLines:               bulk.JSONL,
+	"application/jsonl":     bulk.JSONL,
+	"application/jsonlines": bulk.JSONL,
+	"application/json":      bulk.JSONL,
+	"text/csv":              bulk.CSV,
+	"application/csv":       bulk.CSV,
+}
+
+// importPoints reads points from a stream. What cannot be taken is counted and
+// listed with its line; everything else is stored, in batches, so that an
+// import that breaks off leaves what came before.
+func (s *Server) importPoints(c echo.Context, coll *store.Collection) (any, error) {
+	media, _, _ := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	format, ok := importFormats[media]
+	if !ok {
+		return nil, fail(http.StatusUnsupportedMediaType,
+			"Content-Type %q is not supported: send %s or text/csv", media, jsonLines)
+	}
+	first, err := firstID(c)
+	if err != nil {
+		return nil, err
+	}
+	opt := bulk.Options{Format: format, ID: c.QueryParam("id"), Payload: names(c.QueryParam("payload"))}
+	if format == bulk.CSV {
+		opt.Text = names(c.QueryParam("text"))
+	}
+	unbounded(c)
+	reader, err := bulk.NewReader(&patient{c.Request().Body, http.NewResponseController(c.Response()), s.cfg.Timeout}, opt)
+	if err != nil {
+		return nil, importError(err, 0)
+	}
+	defer reader.Close()
+	imp := importer{coll: coll, kind: kindOf(coll), first: first, result: importResult{Errors: []lineError{}}}
+	if err := imp.read(c.Request().Context(), reader); err != nil {
+		return nil, importError(err, imp.result.Imported)
+	}
+	slices.SortFunc(imp.result.Errors, func(a, b lineError) int { return a.Line - b.Line })
+	return imp.result, nil
+}
+
+// firstID is the number of the first row, nil if the request gives none.
+func firstID(c echo.Context) (*uint64, error) {
+	if !c.QueryParams().Has("first_id") {
+		return nil, nil
+	}
+	if c.QueryParam("id") != "" {
+		return nil, badRequest("first_id: give either first_id or id: rows with ids of their own are not numbered")
+	}
+	text := c.QueryParam("first_id")
+	n, err := strconv.ParseUint(text, 10, 63) // so that no file is long enough to overflow it
+	if err != nil {
+		return nil, badRequest("first_id: is %q; it must be a whole number from 0 to %d", text, math.MaxInt64)
+	}
+	return &n, nil
+}
+
+// names splits a list in a query string.
+func names(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
+}
+
+// importError words what broke an import off.
+func importError(err error, imported int) error {
+	stalled := errors.Is(err, os.ErrDeadlineExceeded)
+	if !stalled && (errors.Is(err, bulk.ErrFile) || errors.Is(err, bulk.ErrOption)) {
+		text := strings.TrimPrefix(err.Error(), "bulk: ")
+		return badRequest("import: %s (%d points were imported before)", text, imported)
+	}
+	return err
+}
+
+type importResult struct {
+	Imported int         `json:"imported"`
+	Failed   int         `json:"failed"`
+	Errors   []lineError `json:"errors"`
+}
+
+type lineError struct {
+	Line   int    `json:"line"`
+	Reason string `json:"reason"`
+}
+
+// idOrigin is where the ids of an import come from. The first row decides: a
+// number given to one row could be the id that another one names.
+type idOrigin uint8
+
+const (
+	undecided idOrigin = iota
+	fromRows
+	fromNumbers
+)
+
+// importer collects rows and stores them batch by batch.
+type importer struct {
+	coll   *store.Collection
+	kind   string
+	first  *uint64 // number of the first row, if it was given
+	ids    idOrigin
+	result importResult
+	rows   int
+	points []store.Point
+	lines  []int // of points
+}
+
+func (im *importer) read(ctx context.Context, r *bulk.Reader) error {
+	for row, err := range r.Rows() {
+		im.rows++
+		var bad *bulk.LineError
+		if errors.As(err, &bad) {
+			im.refuse(bad.Line, bad.Reason)
+			continue
+		}
+		if err != nil {
+			return errors.Join(im.flush(ctx), err)
+		}
+		p, err := im.point(row)
+		if err == nil && im.ids == undecided {
+			if err := im.decide(ctx, p.ID); err != nil {
+				return err
+			}
+		}
+		if err == nil {
+			p.ID, err = im.number(p.ID)
+		}
+		if err != nil {
+			im.refuse(row.Line, err.Error())
+			continue
+		}
+		im.points, im.lines = append(im.points, p), append(im.lines, row.Line)
+		if len(im.points) == importBatch {
+			if err := im.flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return im.flush(ctx)
+}
+
+func (im *importer) refuse(line int, reason string) {
+	im.result.Failed++
+	if len(im.result.Errors) < maxImportErrors {
+		im.result.Errors = append(im.result.Errors, lineError{line, reason})
+	}
+}
+
+// decide settles where ids come from. Rows without ids must not replace points
+// unasked.
+func (im *importer) decide(ctx context.Context, id store.ID) error {
+	if !id.IsZero() {
+		im.ids = fromRows
+		return nil
+	}
+	im.ids = fromNumbers
+	if im.first != nil {
+		return nil
+	}
+	held, err := im.coll.Count(ctx, nil)
+	if err == nil && held > 0 {
+		err = badRequest("import: the collection holds %d points and the rows have no ids: "+
+			"name the column that has them with ?id=COLUMN, or number the rows from N on with ?first_id=N", held)
+	}
+	return err
+}
+
+// number is the id of a row: the one it names, or else its number in the file.
+func (im *importer) number(named store.ID) (store.ID, error) {
+	switch {
+	case im.ids == fromRows && named.IsZero():
+		return named, errors.New("id: is missing, while rows before have one")
+	case im.ids == fromRows:
+		return named, nil
+	case !named.IsZero():
+		return named, errors.New("id: is there, while rows before have none and are numbered")
+	}
+	first := uint64(1)
+	if im.first != nil {
+		first = *im.first
+	}
+	return store.NumID(first + uint64(im.rows-1)), nil
+}
+
+// point makes a point of a row. A row without an id takes that in its column
+// "id", or else has none.
+func (im *importer) point(row bulk.Row) (p store.Point, err error) {
+	p.Vector, p.Record, p.Payload = row.Vector, row.Record, row.Payload
+	id := row.ID
+	if columns, ok := row.Record.(map[string]any); ok && id == nil {
+		id = columns["id"]
+		delete(columns, "id")
+	}
+	if id != nil {
+		if p.ID, err = importID(id); err != nil {
+			return p, err
+		}
+	}
+	if row.Record != nil {
+		p.Record, err = asRecord(im.kind, "record", row.Record)
+	}
+	return p, err
+}
+
+func importID(v any) (store.ID, error) {
+	switch v := v.(type) {
+	case uint64:
+		return store.NumID(v), nil
+	case int64:
+		if v >= 0 {
+			return store.NumID(uint64(v)), nil
+		}
+	case string:
+		return store.ParseID(v), nil
+	}
+	return store.ID{}, fmt.Errorf("id: %v is neither a whole number from 0 on nor text", v)
+}
+
+func (im *importer) flush(ctx context.Context) error {
+	err := im.store(ctx, im.points, im.lines)
+	im.points, im.lines = im.points[:0], im.lines[:0]
+	return err
+}
+
+// store upserts points. A refused batch is halved until the points that it was
+// refused for stand alone, so that they cost little while they are few.
+func (im *importer) store(ctx context.Context, points []store.Point, lines []int) error {
+	if len(points) == 0 {
+		return nil
+	}
+	err := im.coll.Upsert(ctx, points...)
+	if err == nil {
+		im.result.Imported += len(points)
+		return nil
+	}
+	status, text := describe(err, nil)
+	if status != http.StatusBadRequest {
+		return err
+	}
+	if len(points) == 1 {
+		im.refuse(lines[0], strings.TrimPrefix(text, "points[0]."))
+		return nil
+	}
+	half := len(points) / 2
+	if err := im.store(ctx, points[:half], lines[:half]); err != nil {
+		return err
+	}
+	return im.store(ctx, points[half:], lines[half:])
+}
+
+// patient is a body that may come as slowly as it likes while it keeps coming.
+type patient struct {
+	io.Reader
+	conn *http.ResponseController
+	idle time.Duration
+}
+
+func (p *patient) Read(buf []byte) (int, error) {
+	// Bodies that come from no connection have no deadline.
+	_ = p.conn.SetReadDeadline(time.Now().Add(p.idle))
+	return p.Reader.Read(buf)
+}
+
+// export streams all points as JSON lines that an import takes back. An error
+// on the way cuts the connection, so that no client takes half for the whole.
+func (s *Server) export(c echo.Context) error {
+	coll, err := s.collection(c)
+	if err != nil {
+		return err
+	}
+	unbounded(c)
+	c.Response().Header().Set(echo.HeaderContentType, jsonLines)
+	out, err := bulk.NewWriter(c.Response(), bulk.WriterOptions{Format: bulk.JSONL})
+	if err != nil {
+		return err
+	}
+	q := store.ScrollQuery{With: store.With{Payload: true, Vector: isVector(coll), Record: !isVector(coll)}}
+	conn, n := http.NewResponseController(c.Response()), 0
+	for p, err := range coll.Scroll(c.Request().Context(), q) {
+		gone := errors.Is(err, context.Canceled) // the client's own doing, as a failed write is
+		if err == nil {
+			if n%importBatch == 0 {
+				_ = conn.SetWriteDeadline(time.Now().Add(s.cfg.Timeout))
+			}
+			n++
+			err = out.Write(bulk.Row{ID: p.ID.Value(), Vector: p.Vector, Record: p.Record, Payload: p.Payload})
+			gone = err != nil && !errors.Is(err, bulk.ErrRow)
+		}
+		if err != nil && !c.Response().Committed {
+			return err
+		}
+		if err != nil {
+			if !gone {
+				s.cfg.Logger.Error("export cut short", "error", err)
+			}
+			panic(http.ErrAbortHandler)
+		}
+	}
+	if !c.Response().Committed {
+		c.Response().WriteHeader(http.StatusOK)
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+// Package api answers REST requests from a [store.DB]. It speaks Qdrant's
+// dialect for the routes listed below, so that its clients work on those
+// unchanged, and the same envelope for the rest. It knows nothing of files, models or indexes.
+//
+// An answer is {"result": …, "status": "ok", "time": seconds}, or
+// {"status": {"error": "…"}, "time": seconds} with status 400 for bad input,
+// 404 for what is not there, 408 for a body that stopped coming, 409 for a name
+// in use or a fit that runs already, 413 for too large a body, 415 for a content
+// type or encoding that is not taken, 503 while the database takes no writes,
+// 504 after the timeout, 507 when the disk is full, and 500, without particulars, for anything else.
+// Refusals of a missing or wrong key (401) and of other sites' pages (403) are
+// plain text. A server without a key that is reached over the loopback
+// interface takes only requests whose Host is localhost or a loopback address:
+// a page may have its own name lead there.
+//
+// Routes of Qdrant's, under /collections/{c} where a path begins with "…":
+//
+//	GET    /                        title and version, without envelope
+//	GET    /healthz /livez /readyz  plain text; need no key, as GET /
+//	GET    /metrics                 Prometheus text
+//	GET    /collections             all names
+//	GET    …/exists                 {"exists": bool}
+//	GET    …                        status, counts, configuration, "latent" block
+//	PUT    …                        create: {"vectors": {"size", "distance"}}, "latent" or both
+//	PATCH  …                        takes tuning parameters, which change nothing
+//	DELETE …                        drop; false if there was nothing
+//	PUT    …/points                 upsert {"points": [{"id", "vector" | "record", "payload"}]}
+//	                                or {"batch": {"ids", "vectors" | "records", "payloads"}}
+//	POST   …/points                 retrieve {"ids", "with_payload", "with_vector", "with_record"}
+//	GET    …/points/{id}            one point; digits are a number
+//	POST   …/points/delete          {"points": ids} or {"filter"}
+//	POST   …/points/payload         set {"payload", "points" | "filter"}
+//	PUT    …/points/payload         overwrite, likewise
+//	POST   …/points/payload/delete  {"keys", "points" | "filter"}
+//	POST   …/points/payload/clear   {"points" | "filter"}
+//	POST   …/points/scroll          {"limit", "offset", "filter", "with_…"}
+//	POST   …/points/count           {"filter"}
+//	POST   …/points/query           {"query": vector | id | {"nearest"} | {"record"}, "limit",
+//	                                "offset", "filter", "score_threshold", "params", "with_…"}
+//	POST   …/points/query/batch     {"searches": [query bodies]}
+//	POST   …/points/search          {"vector", …}, and …/points/search/batch
+//
+// The params of a search are Qdrant's "hnsw_ef" and "exact", and "recall",
+// "rerank", "space" and "explain", which adds "search" to the result. Writes
+// are on disk and visible when they are answered, unless wait=false in the
+// query string or the body says not to wait. Bodies ignore unknown fields, as
+// Qdrant does, save within "filter" and "latent".
+//
+// Routes of our own, whose bodies refuse unknown fields:
+//
+//	POST   …/fit                           {"dim": n | "auto", "encoder", "epochs", "seed", "wait"}
+//	GET    …/fit                           progress in JSON, or as server-sent events
+//	DELETE …/fit                           cancel; false if none ran
+//	GET    …/models                        generations
+//	POST   …/models/{generation}/activate  roll back or forward
+//	GET    …/quality                       the active generation's report
+//	POST   …/encode                        {"records" | "vectors"}
+//	POST   …/decode                        {"latents"}
+//	POST   …/points/reconstruct            {"ids" | "records" | "vectors"}
+//	POST   …/points/outliers               {"limit", "filter"}, or {"records" | "vectors"}
+//	POST   …/points/duplicates             {"threshold", "filter", "keep", "limit"}
+//	POST   …/points/deduplicate            likewise, and "dry_run"
+//	POST   …/points/sample                 {"n", "seed", "like": ids | filter}
+//	POST   …/import                        JSON lines or CSV; ?id= ?payload= ?text= name columns,
+//	                                       ?first_id= numbers rows without ids
+//	GET    …/export                        JSON lines
+//
+// A collection that learns is created with
+//
+//	{"latent": {"source": {"kind": "image", "width": 28, "height": 28}, "distance": "Euclid",
+//	            "dim": "auto", "encoder": "auto", "engine": "auto", "recall": 0.95,
+//	            "auto_fit": {"enabled": true, "min_points": 1000, "drift": 1.5},
+//	            "m": 16, "ef_construct": 200}}
+//
+// of which only the source is required. The distance goes with vector sources
+// and may stand within the source as well. With "vectors" alone a collection
+// takes vectors and first fits by itself at 10,000 points; "latent" beside it
+// may leave the source out. Records are lists of numbers (vector), base64
+// (image) or objects (table).
+//
+// An imported row without an id takes that in its column "id". Rows of a file
+// that has no ids are numbered from first_id on; without it they are numbered
+// from 1 into an empty collection, and refused by one that holds points, which
+// they might replace.
+package api

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"math"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/latentdb/latentdb/store"
+)
+
+// duplicatesBody is the body of both requests about duplicates.
+type duplicatesBody struct {
+	listBody
+	Threshold *float64   `json:"threshold,omitempty"`
+	Keep      store.Keep `json:"keep,omitempty"`
+	DryRun    *bool      `json:"dry_run,omitempty"`
+}
+
+func (a *app) duplicatesCommand() *cobra.Command {
+	var body duplicatesBody
+	var threshold float64
+	var filter, keep string
+	var remove, dryRun bool
+	cmd := &cobra.Command{
+		Use:   "duplicates COLLECTION",
+		Short: "Find groups of points that say the same, and remove all but one",
+		Example: `  latentdb duplicates photos
+  latentdb duplicates photos --threshold 0.8 --dry-run
+  latentdb duplicates photos --threshold 0.8 --delete`,
+		Args: cobra.ExactArgs(1),
+	}
+	cmd.RunE = a.on(func(args []string) (q question, err error) {
+		if cmd.Flags().Changed("threshold") {
+			if !(threshold >= 0 && threshold <= math.MaxFloat64) {
+				return nil, usagef("--threshold is %v; it must be 0 or more, and finite", threshold)
+			}
+			body.Threshold = &threshold
+		}
+		if err := oneOf("keep", keep, string(store.KeepFirst), string(store.KeepNewest)); err != nil {
+			return nil, err
+		}
+		body.Keep = store.Keep(keep)
+		if body.Filter, err = parseFilter(filter); err != nil {
+			return nil, err
+		}
+		if err := inRange("limit", body.Limit, 0, math.MaxInt32); err != nil {
+			return nil, err
+		}
+		if remove || dryRun {
+			body.DryRun = &dryRun
+			return post(a, args[0], "points/deduplicate", body, a.printRemoved), nil
+		}
+		return post(a, args[0], "points/duplicates", body, a.printDuplicates), nil
+	})
+	cmd.Flags().Float64Var(&threshold, "threshold", 0, "largest distance between duplicates (default: suggested by the data)")
+	cmd.Flags().BoolVar(&remove, "delete", false, "delete all but the kept point of each group")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what --delete would delete")
+	cmd.Flags().StringVar(&keep, "keep", "", "which point of a group stays: first (lowest id) or newest")
+	cmd.Flags().IntVar(&body.Limit, "limit", 0, "how many groups are listed (default: all)")
+	cmd.Flags().StringVar(&filter, "filter", "", filterHelp)
+	a.targetFlags(cmd)
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (a *app) printDuplicates(d store.Duplicates) error {
+	t := &table{}
+	t.row("KEEP", "DUPLICATES", "CLOSEST", "EXACT")
+	for _, g := range d.Groups {
+		closest := math.Inf(1)
+		for _, p := range g.Pairs {
+			closest = min(closest, p.Distance)
+		}
+		t.row(g.Keep, othersText(g), closest, g.Exact)
+	}
+	if err := t.print(a.stdout); err != nil {
+		return err
+	}
+	return a.printf("\n%d groups among %d points; pairs within %s link them\n", len(d.Groups), d.Points, short(d.Threshold))
+}
+
+// othersText names the points of a group that would go.
+func othersText(g store.DuplicateGroup) string {
+	const most = 8
+	var names []string
+	for _, id := range g.IDs {
+		if id == g.Keep {
+			continue
+		}
+		if len(names) == most {
+			names = append(names, "…")
+			break
+		}
+		names = append(names, id.String())
+	}
+	return strings.Join(names, " ")
+}
+
+func (a *app) printRemoved(d store.Deduplication) error {
+	t := &table{}
+	t.row("REMOVED", "KEPT", "DISTANCE", "EXACT")
+	for _, r := range d.Removed {
+		t.row(r.ID, r.Kept, r.Distance, r.Exact)
+	}
+	if err := t.print(a.stdout); err != nil {
+		return err
+	}
+	verb := "removed"
+	if d.DryRun {
+		verb = "would be removed"
+	}
+	return a.printf("\n%d of %d points %s; pairs within %s link the groups\n", len(d.Removed), d.Points, verb, short(d.Threshold))
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/latentdb/latentdb/cmd/latentdb/internal/client"
+	"github.com/latentdb/latentdb/embed"
+	"github.com/latentdb/latentdb/embed/source"
+	"github.com/latentdb/latentdb/store"
+	"github.com/latentdb/latentdb/store/bulk"
+)
+
+const (
+	defaultBatch = 500
+	maxBatch     = 100_000
+	// folderSide is the size images of all sizes are brought to when not told.
+	folderSide = 32
+)
+
+// importFlags are an import as it is typed.
+type importFlags struct {
+	file   bulk.Options
+	format string
+
+	// What the collection is made with if it is not there.
+	kind                    string
+	width, height, channels int
+	distance, dim           string
+	encoder, engine         string
+	recall                  float64
+
+	batch   int
+	firstID uint64
+	// numbered tells that firstID was given.
+	numbered bool
+	fit      bool
+}
+
+func (a *app) importCommand() *cobra.Command {
+	var f importFlags
+	cmd := &cobra.Command{
+		Use:   "import COLLECTION FILE|FOLDER…",
+		Short: "Read points from files, making the collection if it is not there",
+		Long: `Read points from files into a collection, which is made if it is not there: CSV
+and JSON lines of objects make a table, NumPy arrays vectors, IDX files (MNIST)
+and folders of PNG or JPEG files images. Files may be compressed with gzip.
+
+A record that cannot be taken is listed, and the others are imported; the exit
+code is 1 if none could be.`,
+		Example: `  latentdb import people people.csv --id-column email --payload-columns notes --fit
+  latentdb import texts embeddings.npy --distance cosine
+  latentdb import digits t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz
+  latentdb import photos ./photos --width 48 --height 48`,
+		Args: cobra.MinimumNArgs(2),
+	}
+	cmd.RunE = a.does(func(ctx context.Context, args []string) error {
+		f.numbered = cmd.Flags().Changed("first-id")
+		if err := f.check(); err != nil {
+			return err
+		}
+		// A misspelled name must not leave an empty database behind.
+		for _, path := range args[1:] {
+			if _, err := os.Stat(path); err != nil {
+				return err
+			}
+		}
+		return a.connect(func(c *client.Client) error {
+			return a.importFiles(ctx, c, args[0], args[1:], f)
+		})
+	})
+	f.register(cmd.Flags())
+	a.targetFlags(cmd)
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (f *importFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.format, "format", "", "csv, jsonl, npy, idx or images (default: the name tells)")
+	flags.StringVar(&f.file.ID, "id-column", "", "column or key that holds the ids (default: \"id\" if there is one; else points are numbered)")
+	flags.StringSliceVar(&f.file.Payload, "payload-columns", nil, "columns or keys that go to the payload instead of the record")
+	flags.StringSliceVar(&f.file.Text, "text-columns", nil, "columns of a CSV that are text whatever they look like")
+	flags.StringVar(&f.file.Labels, "labels", "", `IDX or NumPy file with one number per record, for the payload's "label"`)
+	flags.Uint64Var(&f.firstID, "first-id", 0, "number of the first point where the files name no ids")
+	flags.IntVar(&f.batch, "batch", defaultBatch, "points per transaction")
+	flags.BoolVar(&f.fit, "fit", false, "fit the collection afterwards")
+
+	flags.StringVar(&f.kind, "kind", "", "new collection: vector, image or table (default: the file tells)")
+	flags.IntVar(&f.width, "width", 0, "new image collection: width images are brought to (default: that of an array's images, or 32)")
+	flags.IntVar(&f.height, "height", 0, "new image collection: height images are brought to")
+	flags.IntVar(&f.channels, "channels", 0, "new image collection: 1 (grey) or 3 (default: by the first images)")
+	flags.StringVar(&f.distance, "distance", "", "new vector collection: euclid, cosine, dot or manhattan, also as --metric (default euclid)")
+	flags.StringVar(&f.dim, "dim", "", `new collection: latent size, a number or "auto"`)
+	flags.StringVar(&f.encoder, "encoder", "", "new collection: auto, deep, linear or pca")
+	flags.StringVar(&f.engine, "engine", "", "new collection: auto, hnsw, flat or coder")
+	flags.Var((*share)(&f.recall), "recall", "new collection: share of the true neighbours that answers aim at (default 0.95)")
+	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "metric" {
+			name = "distance"
+		}
+		return pflag.NormalizedName(name)
+	})
+}
+
+// metrics are the distances by REST's names.
+var metrics = []string{"Euclid", "Cosine", "Dot", "Manhattan"}
+
+// check finds what is wrong with the flags by themselves.
+func (f *importFlags) check() error {
+	_, badDim := parseDim(f.dim)
+	_, badEncoder := parseEncoder(f.encoder)
+	f.file.Format = bulk.Format(f.format)
+	var badDistance error
+	if f.distance != "" {
+		badDistance = usagef("--distance %s is not one of %s", f.distance, strings.ToLower(strings.Join(metrics, ", ")))
+		for _, name := range metrics {
+			if strings.EqualFold(name, f.distance) {
+				f.distance, badDistance = name, nil
+			}
+		}
+	}
+	return errors.Join(badDim, badEncoder, badDistance,
+		oneOf("format", f.format, string(bulk.CSV), string(bulk.JSONL), string(bulk.NPY), string(bulk.IDX), string(bulk.Images)),
+		oneOf("kind", f.kind, "vector", "image", "table"),
+		oneOf("engine", f.engine, store.EngineAuto, store.EngineHNSW, store.EngineFlat, store.EngineCoder),
+		inRange("batch", f.batch, 1, maxBatch),
+		inRange("width", f.width, 0, source.MaxRowSide),
+		inRange("height", f.height, 0, source.MaxRowSide),
+		inRange("channels", f.channels, 0, 3),
+	)
+}
+
+// latentBlock is what a collection is made with.
+type latentBlock struct {
+	Source   map[string]any `json:"source"`
+	Distance string         `json:"distance,omitempty"`
+	Dim      any            `json:"dim,omitempty"`
+	Encoder  embed.Encoder  `json:"encoder,omitempty"`
+	Engine   string         `json:"engine,omitempty"`
+	Recall   float64        `json:"recall,omitempty"`
+}
+
+// ensureCollection makes the collection if it is not there, for records like
+// the first, and tells how many points it holds and whether it was made.
+func (f *importFlags) ensureCollection(ctx context.Context, c *client.Client, name string, first bulk.Row) (points int, made bool, err error) {
+	var found struct {
+		Points int `json:"points_count"`
+	}
+	err = c.Do(ctx, "GET", client.Collection(name), nil, &found)
+	if !client.IsStatus(err, http.StatusNotFound) {
+		return found.Points, false, err
+	}
+	spec, err := f.sourceFor(first)
+	if err != nil {
+		return 0, false, err
+	}
+	block := latentBlock{Source: spec, Distance: f.distance, Encoder: embed.Encoder(f.encoder), Engine: f.engine, Recall: f.recall}
+	block.Dim, _ = parseDim(f.dim)
+	return 0, true, c.Do(ctx, "PUT", client.Collection(name), map[string]any{"latent": block}, nil)
+}
+
+// sourceFor is the source that takes records like the first.
+func (f *importFlags) sourceFor(first bulk.Row) (map[string]any, error) {
+	kind := f.kind
+	if kind == "" {
+		var err error
+		if kind, err = kindOf(first); err != nil {
+			return nil, err
+		}
+	}
+	spec := map[string]any{"kind": kind}
+	if kind != "image" {
+		return spec, nil
+	}
+	width, height, err := f.size(first)
+	if err != nil {
+		return nil, err
+	}
+	spec["width"], spec["height"] = width, height
+	if f.channels > 0 {
+		spec["channels"] = f.channels
+	}
+	return spec, nil
+}
+
+// size is what images like the first are brought to.
+func (f *importFlags) size(first bulk.Row) (width, height int, err error) {
+	width, height = folderSide, folderSide
+	switch picture := first.Record.(type) {
+	case image.Image:
+		width, height = picture.Bounds().Dx(), picture.Bounds().Dy()
+	case string:
+		// An export does not tell the size its collection had.
+		if f.width == 0 || f.height == 0 {
+			return 0, 0, errors.New("images in JSON lines need the size they are brought to: give --width and --height")
+		}
+	}
+	if f.width > 0 {
+		width = f.width
+	}
+	if f.height > 0 {
+		height = f.height
+	}
+	return width, height, nil
+}
+
+// kindOf is the kind of source a record speaks for.
+func kindOf(first bulk.Row) (string, error) {
+	if first.Vector != nil {
+		return "vector", nil
+	}
+	switch first.Record.(type) {
+	case map[string]any:
+		return "table", nil
+	case image.Image, []byte:
+		return "image", nil
+	}
+	return "", fmt.Errorf("line %d does not tell what kind of record it is: give --kind", first.Line)
+}

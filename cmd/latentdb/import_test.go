@@ -1,0 +1,147 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestImportGoesOnAfterBadRecords(t *testing.T) {
+	eachTarget(t, func(t *testing.T, on target) {
+		var lines []string
+		for i := range 40 {
+			lines = append(lines, fmt.Sprintf(`{"id": %d, "vector": [%d, 1, 2]}`, i, i))
+		}
+		lines[7] = `{"id": 7, "vector": [1, 2]}`
+		lines[20] = "no JSON"
+		lines[39] = `{"id": 39, "vector": "far"}`
+		file := writeFile(t, "points.jsonl", []byte(strings.Join(lines, "\n")))
+		var r importResult
+		on.json(&r, "import", "points", file, "--batch", "16")
+		if r.Imported != 37 || r.Failed != 3 {
+			t.Errorf("%d imported and %d failed, want 37 and 3", r.Imported, r.Failed)
+		}
+		at := map[int]bool{}
+		for _, e := range r.Errors {
+			at[e.Line] = e.File == file && e.Reason != ""
+		}
+		if len(at) != 3 || !at[8] || !at[21] || !at[40] {
+			t.Errorf("errors are %+v, want lines 8, 21 and 40", r.Errors)
+		}
+		got := cli(append([]string{"import", "again", file}, on.flags...)...)
+		if got.code != exitDone {
+			t.Errorf("exit code %d", got.code)
+		}
+		contains(t, got.stdout, "37 points imported into again, 3 failed")
+		contains(t, got.stderr, "line 8", "line 21", "latentdb fit again")
+	})
+}
+
+func TestImportOfNothingFails(t *testing.T) {
+	eachTarget(t, func(t *testing.T, on target) {
+		good := writeFile(t, "good.jsonl", []byte(`{"id": 1, "vector": [1, 2, 3]}`))
+		on.run("import", "points", good)
+		var lines []string
+		for i := range 30 {
+			lines = append(lines, fmt.Sprintf(`{"id": %d, "vector": [1, 2]}`, i))
+		}
+		bad := writeFile(t, "bad.jsonl", []byte(strings.Join(lines, "\n")))
+		contains(t, on.fails("import", "points", bad), "nothing was imported")
+		contains(t, on.fails("import", "points", bad, "--batch", "10"), "none of the first 10 records")
+		on.fails("import", "points", writeFile(t, "empty.jsonl", nil))
+		contains(t, on.fails("import", "points", writeFile(t, "bad.csv", []byte("a,a\n1,2\n"))), "twice")
+	})
+}
+
+func TestImportOptionsThatDoNotFit(t *testing.T) {
+	file := writeFile(t, "people.csv", peopleCSV(5))
+	for _, args := range [][]string{
+		{"--id-column", "nobody"}, {"--labels", file}, {"--format", "images"}, {"--payload-columns", "nothing"},
+	} {
+		got := cli(append([]string{"import", "people", file, "--data", t.TempDir()}, args...)...)
+		if got.code != exitUsage {
+			t.Errorf("%v: exit code %d, want %d\n%s", args, got.code, exitUsage, got.stderr)
+		}
+	}
+}
+
+func TestImportOfBase64Images(t *testing.T) {
+	eachTarget(t, func(t *testing.T, on target) {
+		var lines []string
+		for i := range 4 {
+			picture := base64.StdEncoding.EncodeToString(encodePNG(t, spot(6, float64(i), 2)))
+			lines = append(lines, fmt.Sprintf(`{"id": "s%d", "record": %q, "payload": {"x": %d}}`, i, picture, i))
+		}
+		file := writeFile(t, "spots.jsonl", []byte(strings.Join(lines, "\n")))
+		contains(t, on.fails("import", "spots", file), "--kind")
+		contains(t, on.fails("import", "spots", file, "--kind", "image"), "--width")
+		contains(t, on.fails("import", "spots", file, "--kind", "image", "--width", "6"), "--height")
+		on.run("import", "spots", file, "--kind", "image", "--width", "6", "--height", "5", "--channels", "1")
+		contains(t, on.run("info", "spots"), `"height":5`)
+
+		export := on.run("export", "spots")
+		on.run("import", "back", writeFile(t, "back.jsonl", []byte(export)), "--kind", "image", "--width", "6", "--height", "5")
+		if again := on.run("export", "back"); again != export {
+			t.Errorf("an export that was imported exports as\n%s, want\n%s", again, export)
+		}
+		csv := filepath.Join(t.TempDir(), "spots.csv")
+		got := cli(append([]string{"export", "spots", "--format", "csv", "-o", csv}, on.flags...)...)
+		if _, err := os.Stat(csv); got.code != exitUsage || err == nil || strings.Contains(got.stderr, "cut short") {
+			t.Errorf("images to CSV: exit code %d\n%s", got.code, got.stderr)
+		}
+	})
+}
+
+func TestImportOfSeveralFilesNumbersOn(t *testing.T) {
+	on := target{t, []string{"--data", t.TempDir()}}
+	a, b := writeFile(t, "a.npy", npy(5, 3, circle)), writeFile(t, "b.npy", npy(7, 3, circle))
+	contains(t, on.run("import", "points", a, b, "--first-id", "100"), "12 points imported")
+	out := on.run("export", "points")
+	contains(t, out, `{"id":100,`, `{"id":111,`)
+}
+
+// A vector with a value that is no number is listed, and the others keep the
+// numbers they have in the file.
+func TestImportOfVectorsThatAreNotNumbers(t *testing.T) {
+	eachTarget(t, func(t *testing.T, on target) {
+		file := writeFile(t, "points.npy", npy(8, 3, func(row, i int) float32 {
+			switch {
+			case row == 2 && i == 1:
+				return float32(math.NaN())
+			case row == 5 && i == 0:
+				return float32(math.Inf(-1))
+			}
+			return float32(row + i)
+		}))
+		var r importResult
+		on.json(&r, "import", "points", file)
+		want := []importFailure{{file, 3, "vector[1]: is NaN, not a number"}, {file, 6, "vector[0]: is -Inf, not a number"}}
+		if r.Imported != 6 || r.Failed != 2 || !slices.Equal(r.Errors, want) {
+			t.Errorf("import gave %+v", r)
+		}
+		contains(t, on.run("export", "points"), `{"id":1,`, `{"id":3,"vector":[3,4,5]`, `{"id":7,`)
+	})
+}
+
+func TestImportTellsTheColumns(t *testing.T) {
+	eachTarget(t, func(t *testing.T, on target) {
+		file := writeFile(t, "people.csv", []byte("age,city,member,id\n31,Oslo,true,1\nNA,Bergen,?,2\n"))
+		told := "columns: age numeric, city categorical, member boolean\n"
+		got := cli(append([]string{"import", "people", file}, on.flags...)...)
+		if got.code != exitDone || !strings.Contains(got.stderr, told) {
+			t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+		}
+		if got := cli(append([]string{"import", "people", file}, on.flags...)...); strings.Contains(got.stderr, "columns:") {
+			t.Errorf("the columns of a collection that was there are told\n%s", got.stderr)
+		}
+		vectors := writeFile(t, "points.npy", npy(3, 3, circle))
+		if got := cli(append([]string{"import", "points", vectors}, on.flags...)...); strings.Contains(got.stderr, "columns:") {
+			t.Errorf("vectors have columns\n%s", got.stderr)
+		}
+	})
+}

@@ -1,0 +1,280 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"math"
+	"net/http"
+	"strings"
+
+	"github.com/latentdb/latentdb/cmd/latentdb/internal/client"
+	"github.com/latentdb/latentdb/cmd/latentdb/internal/progress"
+	"github.com/latentdb/latentdb/embed/source"
+	"github.com/latentdb/latentdb/store"
+	"github.com/latentdb/latentdb/store/bulk"
+)
+
+// Failures that are kept, and of them those that are printed.
+const (
+	keptFailures    = 1000
+	printedFailures = 10
+)
+
+// importResult is what came of an import.
+type importResult struct {
+	Imported int             `json:"imported"`
+	Failed   int             `json:"failed"`
+	Errors   []importFailure `json:"errors"`
+}
+
+type importFailure struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Reason string `json:"reason"`
+}
+
+// importer moves rows of files into a collection, a batch at a time.
+type importer struct {
+	flags  importFlags
+	client *client.Client
+	name   string
+
+	file   string // the one being read
+	ready  bool   // the collection is there
+	made   bool   // and was not before
+	filled int    // points it held before
+	nextID uint64
+	batch  []numbered
+	result importResult
+}
+
+// numbered is a point and the line it came from.
+type numbered struct {
+	store.Point
+	line int
+}
+
+func (a *app) importFiles(ctx context.Context, c *client.Client, name string, files []string, f importFlags) error {
+	im := &importer{flags: f, client: c, name: name, nextID: f.firstID, result: importResult{Errors: []importFailure{}}}
+	for _, file := range files {
+		if err := im.readFile(ctx, a, file); err != nil {
+			return fmt.Errorf("%s: %w (%d points were imported)", file, err, im.result.Imported)
+		}
+	}
+	if err := a.printImport(name, im.result); err != nil {
+		return err
+	}
+	if im.made && im.result.Imported > 0 && !a.json {
+		if err := a.tellColumns(ctx, c, name); err != nil {
+			return err
+		}
+	}
+	switch {
+	case im.result.Imported == 0:
+		return errors.New("nothing was imported")
+	case f.fit:
+		return a.fit(ctx, c, name, fitOptions{})
+	}
+	a.notef("next: latentdb fit %s", name)
+	return nil
+}
+
+func (im *importer) readFile(ctx context.Context, a *app, file string) error {
+	im.file = file
+	r, err := bulk.Open(file, im.flags.file)
+	if errors.Is(err, bulk.ErrOption) {
+		return usageError{err}
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	_, size := r.Progress()
+	bar := progress.Start(a.stderr, "import", size)
+	defer bar.Clear()
+	for row, err := range r.Rows() {
+		var bad *bulk.LineError
+		if errors.As(err, &bad) {
+			im.fail(bad.Line, bad.Reason)
+			continue
+		}
+		if err != nil {
+			return errors.Join(err, im.flush(ctx))
+		}
+		if err := im.add(ctx, row); err != nil {
+			return err
+		}
+		read, _ := r.Progress()
+		bar.Set(read, fmt.Sprintf("%d points", im.result.Imported))
+	}
+	return im.flush(ctx)
+}
+
+// add puts a row into the batch, and the batch into the collection when full.
+func (im *importer) add(ctx context.Context, row bulk.Row) error {
+	if !im.ready {
+		var err error
+		if im.filled, im.made, err = im.flags.ensureCollection(ctx, im.client, im.name, row); err != nil {
+			return err
+		}
+		im.ready = true
+	}
+	p, err := im.point(row)
+	if err != nil {
+		return err
+	}
+	if reason := notNumbers(p.Vector); reason != "" {
+		im.fail(row.Line, reason)
+		return nil
+	}
+	im.batch = append(im.batch, numbered{p, row.Line})
+	if len(im.batch) < im.flags.batch {
+		return nil
+	}
+	return im.flush(ctx)
+}
+
+func (im *importer) point(row bulk.Row) (store.Point, error) {
+	p := store.Point{ID: rowID(row), Vector: row.Vector, Record: row.Record, Payload: row.Payload}
+	if p.ID.IsZero() {
+		if im.filled > 0 && !im.flags.numbered {
+			return p, fmt.Errorf("%s holds %d points and the file names no ids: --id-column names them, --first-id N numbers them from N on and replaces what has the number",
+				im.name, im.filled)
+		}
+		p.ID = store.NumID(im.nextID)
+		im.nextID++
+	}
+	if picture, ok := row.Record.(image.Image); ok {
+		var encoded bytes.Buffer
+		if err := png.Encode(&encoded, picture); err != nil {
+			return p, err
+		}
+		p.Record = encoded.Bytes()
+	}
+	return p, nil
+}
+
+// notNumbers says which value of a vector JSON cannot hold, which would keep
+// the others of its batch from being sent; "" if there is none.
+func notNumbers(vector []float32) string {
+	for i, x := range vector {
+		if v := float64(x); math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Sprintf("vector[%d]: is %v, not a number", i, x)
+		}
+	}
+	return ""
+}
+
+// rowID is the id a row names, by itself or, as exports do, in a column "id",
+// which it then takes out of the record; zero if there is none.
+func rowID(row bulk.Row) store.ID {
+	id := row.ID
+	if columns, ok := row.Record.(map[string]any); ok && id == nil {
+		id = columns["id"]
+		delete(columns, "id")
+	}
+	switch id := id.(type) {
+	case uint64:
+		return store.NumID(id)
+	case int64:
+		if id >= 0 {
+			return store.NumID(uint64(id))
+		}
+	case string:
+		return store.ParseID(id)
+	}
+	return store.ID{}
+}
+
+// flush puts the batch into the collection. Where nothing of the first batch
+// was taken, nothing of the others would be.
+func (im *importer) flush(ctx context.Context) error {
+	batch := im.batch
+	im.batch = im.batch[:0]
+	if len(batch) == 0 {
+		return nil
+	}
+	if err := im.upsert(ctx, batch); err != nil {
+		return err
+	}
+	if im.result.Imported == 0 && len(batch) == im.flags.batch && len(batch) > 1 {
+		return fmt.Errorf("none of the first %d records was taken: line %d: %s", len(batch),
+			im.result.Errors[0].Line, im.result.Errors[0].Reason)
+	}
+	return nil
+}
+
+// upsert writes points, all or none; if one of them is refused it tries the
+// halves, down to the point that is to blame.
+func (im *importer) upsert(ctx context.Context, batch []numbered) error {
+	points := make([]store.Point, len(batch))
+	for i, p := range batch {
+		points[i] = p.Point
+	}
+	err := im.client.Do(ctx, "PUT", client.Collection(im.name, "points")+"?wait=true", map[string]any{"points": points}, nil)
+	switch {
+	case err == nil:
+		im.result.Imported += len(batch)
+		return nil
+	case !client.IsStatus(err, http.StatusBadRequest) && !client.IsStatus(err, http.StatusRequestEntityTooLarge):
+		return err
+	case len(batch) == 1:
+		im.fail(batch[0].line, err.Error())
+		return nil
+	}
+	half := len(batch) / 2
+	if err := im.upsert(ctx, batch[:half]); err != nil {
+		return err
+	}
+	return im.upsert(ctx, batch[half:])
+}
+
+func (im *importer) fail(line int, reason string) {
+	im.result.Failed++
+	if len(im.result.Errors) < keptFailures {
+		im.result.Errors = append(im.result.Errors, importFailure{im.file, line, reason})
+	}
+}
+
+func (a *app) printImport(name string, r importResult) error {
+	if a.json {
+		return a.printJSON(r)
+	}
+	for _, f := range r.Errors[:min(printedFailures, len(r.Errors))] {
+		a.notef("%s, line %d: %s", f.File, f.Line, f.Reason)
+	}
+	if more := r.Failed - printedFailures; more > 0 {
+		a.notef("and %d more", more)
+	}
+	return a.printf("%d points imported into %s, %d failed\n", r.Imported, name, r.Failed)
+}
+
+// tellColumns says what the columns of a new table were taken for, while it is
+// easy to begin again.
+func (a *app) tellColumns(ctx context.Context, c *client.Client, name string) error {
+	const most = 50
+	var info collectionInfo
+	if err := c.Do(ctx, http.MethodGet, client.Collection(name), nil, &info); err != nil {
+		return err
+	}
+	var spec struct {
+		Columns []source.Column `json:"columns"`
+	}
+	if err := json.Unmarshal(info.Latent.Source, &spec); err != nil || len(spec.Columns) == 0 {
+		return err
+	}
+	var texts []string
+	for _, column := range spec.Columns[:min(most, len(spec.Columns))] {
+		texts = append(texts, fmt.Sprintf("%s %s", column.Name, column.Type))
+	}
+	if more := len(spec.Columns) - most; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", more))
+	}
+	a.notef("columns: %s", strings.Join(texts, ", "))
+	return nil
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/latentdb/latentdb/cmd/latentdb/internal/client"
+	"github.com/latentdb/latentdb/store"
+)
+
+func (a *app) qualityCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "quality COLLECTION",
+		Short: "Show what the last fit learned, against PCA",
+		Args:  cobra.ExactArgs(1),
+		RunE: a.on(func(args []string) (question, error) {
+			return func(ctx context.Context, c *client.Client) error {
+				return a.quality(ctx, c, args[0])
+			}, nil
+		}),
+	}
+	a.targetFlags(cmd)
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (a *app) quality(ctx context.Context, c *client.Client, name string) error {
+	return ask(ctx, a, c, "GET", client.Collection(name, "quality"), nil, func(r store.Report) error {
+		if err := a.printf("%s, generation %d: %s encoder, %d features to %d, %s index, fitted on %d points in %.1f s\n\n",
+			name, r.Generation, r.Encoder, r.Features, r.Dim, r.Engine, r.Points, r.FitSeconds); err != nil {
+			return err
+		}
+		if err := reportTable(&r).print(a.stdout); err != nil {
+			return err
+		}
+		return a.printf("\nmeasured on %d points that training never saw; latent size %d (%s)\n",
+			r.HeldOut, r.Dim, r.Settings.DimReason)
+	})
+}
+
+// reportTable sets the model against PCA of the same size.
+func reportTable(r *store.Report) *table {
+	t := &table{}
+	t.row("", "model", "PCA")
+	t.row("error per feature", r.MSE.Model, r.MSE.PCA)
+	t.row("error in input units", r.MSEInput.Model, r.MSEInput.PCA)
+	for _, at := range []struct {
+		name  string
+		share store.Versus
+	}{
+		{"true 10 neighbours in top 10", r.RecallAt10},
+		{"true 10 neighbours in top 50", r.RecallAt50},
+		{"true 10 neighbours in top 100", r.RecallAt100},
+	} {
+		t.row(at.name, percent(at.share.Model), percent(at.share.PCA))
+	}
+	t.row("bytes per point, input", r.BytesPerPoint.Input)
+	t.row("bytes per point, RAM", r.BytesPerPoint.RAM)
+	t.row("bytes per point, disk", r.BytesPerPoint.Disk)
+	t.row("compression", short(r.Compression)+"x")
+	return t
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"encoding/json"
+
+	"github.com/spf13/cobra"
+
+	"github.com/latentdb/latentdb/store"
+)
+
+func (a *app) sampleCommand() *cobra.Command {
+	var out string
+	var body struct {
+		N    int    `json:"n"`
+		Seed uint64 `json:"seed"`
+	}
+	cmd := &cobra.Command{
+		Use:   "sample COLLECTION",
+		Short: "Draw new records like the collection's",
+		Args:  cobra.ExactArgs(1),
+		RunE: a.on(func(args []string) (question, error) {
+			return postForImages(a, out, args[0], "points/sample", body, func(s store.Samples) error {
+				return a.printSamples(s, out)
+			}), inRange("count", body.N, 1, store.MaxLimit)
+		}),
+	}
+	cmd.Flags().IntVarP(&body.N, "count", "n", 10, "how many records")
+	cmd.Flags().Uint64Var(&body.Seed, "seed", 1, "seed of the draw; the same seed draws the same records")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "write sampled images into this directory")
+	a.targetFlags(cmd)
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+// printSamples prints one record a line; pictures by name.
+func (a *app) printSamples(s store.Samples, out string) error {
+	records := s.Records
+	for _, v := range s.Vectors {
+		records = append(records, v)
+	}
+	for i, record := range records {
+		line, err := json.Marshal(record)
+		if err != nil {
+			return err
+		}
+		text := string(line)
+		if _, isPicture := picture(record); isPicture {
+			if text, err = showRecord(record, out, recordName("sample", i)); err != nil {
+				return err
+			}
+		}
+		if err := a.printf("%s\n", text); err != nil {
+			return err
+		}
+	}
+	a.notef("generation %d; %s of the samples lie closer to a record of training than to any held out (50 %% is ideal)",
+		s.Generation, percent(s.Privacy.ShareCloserToTrain))
+	return nil
+}

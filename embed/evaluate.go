@@ -1,0 +1,180 @@
+package embed
+
+import (
+	"context"
+	"slices"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+)
+
+// TrueNeighbours is the number of true neighbours that recall looks for.
+const TrueNeighbours = 10
+
+// Evaluation is how well latents keep what rows say, measured on held-out rows.
+type Evaluation struct {
+	// MSE is the mean squared error per feature in standardised units, and
+	// MSEInput in the record's own.
+	MSE, MSEInput float64
+	// Recall10, 50 and 100 are the share of a row's true 10 nearest training
+	// rows among its 10, 50 and 100 nearest in latent space.
+	Recall10, Recall50, Recall100 float64
+}
+
+// losesNothingTo tells whether e is no worse than base in error and in
+// recall@50. An error that is not a number loses.
+func (e Evaluation) losesNothingTo(base Evaluation) bool {
+	return e.MSE <= base.MSE && e.Recall50 >= base.Recall50
+}
+
+// examiner scores models on fixed held-out rows against fixed reference rows.
+type examiner struct {
+	inputScale []float32
+	queries    blas32.General
+	references blas32.General
+	truth      [][]uint32 // per query, its nearest references, ascending ids
+	workers    int
+}
+
+// newExaminer finds the true neighbours of queries among references by exact
+// scan, in the standardised units of base: far from the origin, distances
+// between rows as they come would drown in rounding. Cost: one
+// queries×references product.
+func newExaminer(ctx context.Context, base *Model, inputScale []float32, queries, references blas32.General, workers int) (*examiner, error) {
+	e := &examiner{inputScale: inputScale, queries: queries, references: references, workers: workers}
+	u := NewMatrix(queries.Rows, queries.Cols)
+	base.standardise(u, queries)
+	buf := NewMatrix(min(scanChunk, references.Rows), references.Cols)
+	lists, err := nearest(ctx, u, references.Rows, TrueNeighbours, func(lo, hi int) blas32.General {
+		chunk := rowsOf(buf, 0, hi-lo)
+		base.standardise(chunk, rowsOf(references, lo, hi))
+		return chunk
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range lists {
+		slices.Sort(l)
+	}
+	e.truth = lists
+	return e, nil
+}
+
+// score evaluates a model. With int8 set, the latents are rounded to their int8
+// codes first.
+func (e *examiner) score(ctx context.Context, m *Model, int8 bool) (Evaluation, error) {
+	zq, zr := NewMatrix(e.queries.Rows, m.dim), NewMatrix(e.references.Rows, m.dim)
+	if err := encodeParallel(ctx, m, zq, e.queries, e.workers); err != nil {
+		return Evaluation{}, err
+	}
+	if err := encodeParallel(ctx, m, zr, e.references, e.workers); err != nil {
+		return Evaluation{}, err
+	}
+	if int8 {
+		m.Round(zq.Data)
+		m.Round(zr.Data)
+	}
+	var out Evaluation
+	if err := e.measureError(m, zq, &out); err != nil {
+		return out, err
+	}
+	lists, err := nearest(ctx, zq, zr.Rows, 100, func(lo, hi int) blas32.General { return rowsOf(zr, lo, hi) })
+	if err != nil {
+		return out, err
+	}
+	for _, cut := range []struct {
+		r   int
+		dst *float64
+	}{{10, &out.Recall10}, {50, &out.Recall50}, {100, &out.Recall100}} {
+		found, wanted := 0, 0
+		for i, truth := range e.truth {
+			wanted += len(truth)
+			for _, r := range lists[i][:min(cut.r, len(lists[i]))] {
+				if _, ok := slices.BinarySearch(truth, r); ok {
+					found++
+				}
+			}
+		}
+		*cut.dst = float64(found) / float64(max(1, wanted))
+	}
+	return out, nil
+}
+
+// measureError decodes the latents and compares them with the queries' rows.
+func (e *examiner) measureError(m *Model, z blas32.General, out *Evaluation) error {
+	decoded := NewMatrix(z.Rows, m.Features())
+	if err := m.Decode(decoded, z); err != nil {
+		return err
+	}
+	inv := 1 / float64(m.scale)
+	for i := range decoded.Rows {
+		want := Row(e.queries, i)
+		for j, v := range Row(decoded, i) {
+			d := float64(v) - float64(want[j])
+			out.MSE += d * d * inv * inv
+			if e.inputScale != nil {
+				d *= float64(e.inputScale[j])
+			}
+			out.MSEInput += d * d
+		}
+	}
+	n := float64(decoded.Rows * decoded.Cols)
+	out.MSE /= n
+	out.MSEInput /= n
+	return nil
+}
+
+// encodeParallel is Encode over workers, with cancellation. It cuts where Encode
+// does, so that the number of workers does not change a rounding.
+func encodeParallel(ctx context.Context, m *Model, dst, rows blas32.General, workers int) error {
+	batches := (rows.Rows + encodeBatch - 1) / encodeBatch
+	errs := make([]error, batches)
+	parallel(workers, batches, 1, func(from, to int) {
+		for b := from; b < to; b++ {
+			if errs[b] = ctx.Err(); errs[b] != nil {
+				return
+			}
+			lo, hi := b*encodeBatch, min((b+1)*encodeBatch, rows.Rows)
+			errs[b] = m.Encode(rowsOf(dst, lo, hi), rowsOf(rows, lo, hi))
+		}
+	})
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scanChunk is how many references are compared with all queries at once.
+const scanChunk = 1024
+
+// nearest lists, per query, the k nearest of count references by Euclidean
+// distance, nearest first, equal distances by ascending row. chunk gives
+// references lo to hi, valid until its next call.
+func nearest(ctx context.Context, queries blas32.General, count, k int, chunk func(lo, hi int) blas32.General) ([][]uint32, error) {
+	found := make([]smallest, queries.Rows)
+	dist, norms := make([]float32, queries.Rows*scanChunk), make([]float32, scanChunk)
+	for lo := 0; lo < count; lo += scanChunk {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		references := chunk(lo, min(lo+scanChunk, count))
+		for j := range references.Rows {
+			norms[j] = squaredNorm(Row(references, j))
+		}
+		// ‖q‖² is the same for all of a query's references: leave it out.
+		d := MatrixOf(dist[:queries.Rows*references.Rows], references.Rows)
+		gemm(blas.NoTrans, blas.Trans, -2, queries, references, 0, d)
+		for i := range d.Rows {
+			for j, v := range Row(d, i) {
+				found[i].offer(k, candidate{v + norms[j], uint32(lo + j)})
+			}
+		}
+	}
+	out := make([][]uint32, queries.Rows)
+	for i := range found {
+		out[i] = found[i].ascending()
+	}
+	return out, nil
+}

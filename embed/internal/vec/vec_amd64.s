@@ -1,0 +1,158 @@
+//go:build amd64 && !purego
+
+#include "textflag.h"
+
+DATA half<>+0(SB)/4, $0x3f000000 // 0.5
+GLOBL half<>(SB), RODATA|NOPTR, $4
+DATA one<>+0(SB)/4, $0x3f800000 // 1
+GLOBL one<>(SB), RODATA|NOPTR, $4
+DATA a<>+0(SB)/4, $0x3f4c422a // 0.7978846
+GLOBL a<>(SB), RODATA|NOPTR, $4
+DATA ab<>+0(SB)/4, $0x3d122279 // 0.03567741
+GLOBL ab<>(SB), RODATA|NOPTR, $4
+DATA a3b<>+0(SB)/4, $0x3ddb33b6 // 0.1070322
+GLOBL a3b<>(SB), RODATA|NOPTR, $4
+DATA lim<>+0(SB)/4, $0x409f0a3d // 4.97
+GLOBL lim<>(SB), RODATA|NOPTR, $4
+DATA neglim<>+0(SB)/4, $0xc09f0a3d // -4.97
+GLOBL neglim<>(SB), RODATA|NOPTR, $4
+DATA p0<>+0(SB)/4, $0x4803f7c0 // 135135
+GLOBL p0<>(SB), RODATA|NOPTR, $4
+DATA p1<>+0(SB)/4, $0x46875a00 // 17325
+GLOBL p1<>(SB), RODATA|NOPTR, $4
+DATA p2<>+0(SB)/4, $0x43bd0000 // 378
+GLOBL p2<>(SB), RODATA|NOPTR, $4
+DATA q1<>+0(SB)/4, $0x4773a200 // 62370
+GLOBL q1<>(SB), RODATA|NOPTR, $4
+DATA q2<>+0(SB)/4, $0x4544e000 // 3150
+GLOBL q2<>(SB), RODATA|NOPTR, $4
+DATA q3<>+0(SB)/4, $0x41e00000 // 28
+GLOBL q3<>(SB), RODATA|NOPTR, $4
+
+// TANH leaves in Y2 the tanh of a(x+bx³), for x in Y0, by the same fraction as
+// Tanh, and x² in Y1. Y6 to Y15 hold constants; Y3 and Y4 are scratch.
+#define TANH \
+	VMULPS Y0, Y0, Y1 \
+	VMOVAPS Y7, Y2 \
+	VFMADD231PS Y8, Y1, Y2 \
+	VMULPS Y0, Y2, Y2 \
+	VMINPS Y9, Y2, Y2 \
+	VMAXPS Y10, Y2, Y2 \
+	VMULPS Y2, Y2, Y3 \
+	VADDPS Y11, Y3, Y4 \
+	VFMADD213PS Y12, Y3, Y4 \
+	VFMADD213PS Y13, Y3, Y4 \
+	VMULPS Y2, Y4, Y2 \
+	VBROADCASTSS q3<>(SB), Y4 \
+	VFMADD213PS Y14, Y3, Y4 \
+	VFMADD213PS Y15, Y3, Y4 \
+	VFMADD213PS Y13, Y3, Y4 \
+	VDIVPS Y4, Y2, Y2
+
+#define CONSTANTS \
+	VBROADCASTSS one<>(SB), Y6 \
+	VBROADCASTSS a<>(SB), Y7 \
+	VBROADCASTSS ab<>(SB), Y8 \
+	VBROADCASTSS lim<>(SB), Y9 \
+	VBROADCASTSS neglim<>(SB), Y10 \
+	VBROADCASTSS p2<>(SB), Y11 \
+	VBROADCASTSS p1<>(SB), Y12 \
+	VBROADCASTSS p0<>(SB), Y13 \
+	VBROADCASTSS q2<>(SB), Y14 \
+	VBROADCASTSS q1<>(SB), Y15
+
+// func geluAVX2(n int, dst, x *float32)
+TEXT ·geluAVX2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ x+16(FP), SI
+	CONSTANTS
+	VBROADCASTSS half<>(SB), Y5
+
+gelu:
+	VMOVUPS (SI), Y0
+	TANH
+	VADDPS Y6, Y2, Y2
+	VMULPS Y5, Y0, Y0
+	VMULPS Y2, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ gelu
+	VZEROUPPER
+	RET
+
+// func geluBackwardAVX2(n int, grad, x *float32)
+TEXT ·geluBackwardAVX2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ grad+8(FP), DI
+	MOVQ x+16(FP), SI
+	CONSTANTS
+
+backward:
+	VMOVUPS (SI), Y0
+	TANH
+	VBROADCASTSS a3b<>(SB), Y3
+	VFMADD213PS Y7, Y1, Y3   // a(1+3bx²)
+	VMULPS Y0, Y3, Y3        // times x
+	VMULPS Y2, Y2, Y4
+	VSUBPS Y4, Y6, Y4        // 1-t²
+	VMULPS Y4, Y3, Y3
+	VADDPS Y6, Y2, Y2        // 1+t
+	VADDPS Y3, Y2, Y2
+	VBROADCASTSS half<>(SB), Y5
+	VMULPS Y5, Y2, Y2
+	VMULPS (DI), Y2, Y2
+	VMOVUPS Y2, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JNZ backward
+	VZEROUPPER
+	RET
+
+// func adamAVX2(n int, p, grad, m, v *float32, s *AdamStep)
+TEXT ·adamAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), CX
+	MOVQ p+8(FP), DI
+	MOVQ grad+16(FP), SI
+	MOVQ m+24(FP), R8
+	MOVQ v+32(FP), R9
+	MOVQ s+40(FP), R10
+	VBROADCASTSS one<>(SB), Y6
+	VBROADCASTSS 0(R10), Y7
+	VSUBPS Y7, Y6, Y7         // 1-beta1
+	VBROADCASTSS 4(R10), Y8
+	VSUBPS Y8, Y6, Y8         // 1-beta2
+	VBROADCASTSS 8(R10), Y9   // rate
+	VBROADCASTSS 12(R10), Y10 // root
+	VBROADCASTSS 16(R10), Y11 // epsilon
+	VBROADCASTSS 20(R10), Y12 // keep
+
+adam:
+	VMOVUPS (SI), Y0
+	VMOVUPS (R8), Y1
+	VMOVUPS (R9), Y2
+	VSUBPS Y1, Y0, Y3
+	VFMADD231PS Y7, Y3, Y1    // m
+	VMOVUPS Y1, (R8)
+	VMULPS Y0, Y0, Y3
+	VSUBPS Y2, Y3, Y3
+	VFMADD231PS Y8, Y3, Y2    // v
+	VMOVUPS Y2, (R9)
+	VSQRTPS Y2, Y3
+	VFMADD213PS Y11, Y10, Y3  // root(v)*root+epsilon
+	VMULPS Y9, Y1, Y1
+	VDIVPS Y3, Y1, Y1
+	VMULPS (DI), Y12, Y2
+	VSUBPS Y1, Y2, Y2
+	VMOVUPS Y2, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	ADDQ $32, R8
+	ADDQ $32, R9
+	SUBQ $8, CX
+	JNZ adam
+	VZEROUPPER
+	RET

@@ -1,0 +1,9 @@
+package source_test
+
+import (
+	"testing"
+
+	"github.com/latentdb/latentdb/embed/internal/seeded"
+)
+
+func TestMain(m *testing.M) { seeded.Main(m) }

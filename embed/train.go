@@ -1,0 +1,297 @@
+package embed
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"gonum.org/v1/gonum/blas/blas32"
+)
+
+// MinRows is the fewest rows a model can be trained on.
+const MinRows = 3
+
+// dims are the latent sizes tried where none is asked for.
+var dims = []int{8, 16, 32, 64, 128, 256}
+
+const (
+	// deepRows is the number of rows below which Auto keeps to PCA: measured
+	// on several data sets, a network does not beat it there.
+	deepRows = 1000
+	// neighbourWeight is the weight of the neighbour loss.
+	neighbourWeight = 0.1
+	// weightDecay is Adam's decoupled decay of the perceptrons' matrices.
+	weightDecay = 1e-4
+	// Bounds of what one epoch's score looks at, and of the final one. They
+	// look from opposite ends of the held-out rows: with 756 of those, the
+	// final score is of rows that chose no checkpoint.
+	epochQueries, epochReferences = 256, 5000
+	finalQueries                  = 500
+	maxHeldOut                    = 2000
+)
+
+// Config says what to train. The zero value chooses everything.
+type Config struct {
+	// Encoder is Auto, Deep, Linear or PCA. Default Auto.
+	Encoder Encoder
+	// Dim is the latent size. Default 0: the smallest of 8, 16, 32, 64, 128
+	// and 256 at which PCA already meets Recall on held-out rows (the trained
+	// model never has fewer neighbours than PCA), or the largest of them;
+	// sizes above the number of features are not tried. At most 65,536.
+	Dim int
+	// Recall is the share of true neighbours, among the first 50 in latent
+	// space, that Dim is chosen by. Default 0.95.
+	Recall float64
+	// Epochs is the number of passes over the rows. Default: about 1,200
+	// steps, 6 to 60 epochs.
+	Epochs int
+	// Seed fixes everything drawn. Default 1.
+	Seed uint64
+	// Workers bounds the goroutines of everything but matrix products, which
+	// use up to GOMAXPROCS; it changes no result. Default 1.
+	Workers int
+	// InputScale, per feature, turns errors into the record's own units; nil is 1.
+	InputScale []float32
+	// Progress is called after every epoch, if set; never for the encoder PCA,
+	// which has none.
+	Progress func(Progress)
+}
+
+// Progress is where training stands: after an epoch's steps, and again once the
+// epoch is scored. Epoch 0 is PCA, and has no steps.
+type Progress struct {
+	Epoch, Epochs int
+	// Scored tells that MSE and Recall50 are those of this epoch.
+	Scored   bool
+	Loss     float64 // reconstruction loss plus weighted neighbour loss, mean over the epoch
+	MSE      float64 // held-out
+	Recall50 float64 // held-out
+}
+
+// Result is a trained model and what was measured of it.
+type Result struct {
+	Model *Model
+	// Held is the rows, by ascending position, that training never saw.
+	Held []int
+	// Evaluation of the model, of PCA of the same size, and of the model with
+	// latents rounded to int8, whether or not the model keeps them so.
+	Learned, PCA, Int8 Evaluation
+	// DimReason says why the latent has its size.
+	DimReason string
+}
+
+// Train fits a model to rows (n×D). It holds out a tenth of them, at most
+// 2,000, and scores every epoch on those; the result loses to PCA of the same
+// size neither in error nor in recall@50, for otherwise it is PCA. Same rows,
+// configuration and machine architecture: same weights.
+//
+// Cost: about 6·n·D·h operations an epoch for a first hidden layer of h.
+// Memory: a copy of the rows, six of the weights, and the latents.
+func Train(ctx context.Context, layout Layout, rows blas32.General, cfg Config) (*Result, error) {
+	cfg, err := cfg.resolve(layout, rows)
+	if err != nil {
+		return nil, err
+	}
+	t := &trainer{cfg: cfg, layout: layout, rng: rand.New(rand.NewPCG(cfg.Seed, 0x1a7e47db))}
+	t.split(rows)
+	dim, reason, err := t.chooseDim(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pca, err := fitPCA(ctx, layout, t.train, dim)
+	if err != nil {
+		return nil, err
+	}
+	encoder, why := cfg.chooseEncoder(t.train.Rows)
+	model := pca
+	if encoder != PCA {
+		r := newRecipe(t.train.Rows, t.train.Cols, cfg.Epochs)
+		if model, why, err = t.descend(ctx, pca, encoder, r); err != nil {
+			return nil, err
+		}
+	}
+	result, err := t.finish(ctx, model, pca, why)
+	if err != nil {
+		return nil, err
+	}
+	result.DimReason = reason
+	return result, nil
+}
+
+func (c Config) resolve(layout Layout, rows blas32.General) (Config, error) {
+	if err := layout.Validate(); err != nil {
+		return c, err
+	}
+	if c.Encoder == "" {
+		c.Encoder = Auto
+	}
+	if c.Recall == 0 {
+		c.Recall = 0.95
+	}
+	if c.Seed == 0 {
+		c.Seed = 1
+	}
+	c.Workers = max(1, c.Workers)
+	switch {
+	case rows.Cols != layout.Width():
+		return c, fmt.Errorf("%w: rows have %d features, the layout %d", ErrConfig, rows.Cols, layout.Width())
+	case rows.Rows < MinRows:
+		return c, fmt.Errorf("%w: %d rows, at least %d are needed", ErrData, rows.Rows, MinRows)
+	case !wellFormed(rows):
+		return c, fmt.Errorf("%w: %d rows of %d features are not all there", ErrData, rows.Rows, rows.Cols)
+	case !c.Encoder.Valid():
+		return c, fmt.Errorf("%w: encoder %q is not one of %v", ErrConfig, c.Encoder, Encoders())
+	case c.Dim < 0 || c.Dim > maxWidth:
+		return c, fmt.Errorf("%w: latent size %d is not in 1 to %d", ErrConfig, c.Dim, maxWidth)
+	case !(c.Recall > 0 && c.Recall <= 1):
+		return c, fmt.Errorf("%w: recall %v is not in (0,1]", ErrConfig, c.Recall)
+	case c.Epochs < 0:
+		return c, fmt.Errorf("%w: %d epochs", ErrConfig, c.Epochs)
+	case c.InputScale != nil && len(c.InputScale) != rows.Cols:
+		return c, fmt.Errorf("%w: input scale has %d values for %d features", ErrConfig, len(c.InputScale), rows.Cols)
+	case !finite(c.InputScale):
+		return c, fmt.Errorf("%w: input scale is not finite", ErrConfig)
+	}
+	if i := firstNotFinite(rows); i >= 0 {
+		return c, fmt.Errorf("%w: row %d is not finite", ErrData, i)
+	}
+	return c, nil
+}
+
+func (c Config) chooseEncoder(n int) (Encoder, string) {
+	switch {
+	case c.Encoder != Auto:
+		return c.Encoder, "asked for"
+	case n < deepRows:
+		return PCA, fmt.Sprintf("%d training rows are fewer than the %d below which a network does not beat PCA", n, deepRows)
+	}
+	return Deep, fmt.Sprintf("%d training rows", n)
+}
+
+// trainer is the state of one training.
+type trainer struct {
+	cfg         Config
+	layout      Layout
+	rng         *rand.Rand
+	train, held blas32.General
+	heldAt      []int
+	quick       *examiner // scores every epoch on a part of the rows
+}
+
+// split shuffles the rows into training and held-out ones. Both stay shuffled,
+// so that the first of either are a fair sample whatever the rows' order.
+func (t *trainer) split(rows blas32.General) {
+	order := t.rng.Perm(rows.Rows)
+	cut := min(maxHeldOut, max(1, rows.Rows/10))
+	t.held, t.train = NewMatrix(cut, rows.Cols), NewMatrix(rows.Rows-cut, rows.Cols)
+	gather(t.held, rows, order[:cut])
+	gather(t.train, rows, order[cut:])
+	t.heldAt = order[:cut:cut]
+	slices.Sort(t.heldAt)
+}
+
+// quickExaminer makes the examiner of the epochs on first use.
+func (t *trainer) quickExaminer(ctx context.Context, pca *Model) (*examiner, error) {
+	if t.quick != nil {
+		return t.quick, nil
+	}
+	var err error
+	t.quick, err = newExaminer(ctx, pca, t.cfg.InputScale,
+		rowsOf(t.held, 0, min(epochQueries, t.held.Rows)),
+		rowsOf(t.train, 0, min(epochReferences, t.train.Rows)), t.cfg.Workers)
+	return t.quick, err
+}
+
+// chooseDim picks the latent size by PCA's recall, a floor for the model's.
+func (t *trainer) chooseDim(ctx context.Context) (int, string, error) {
+	if t.cfg.Dim > 0 {
+		return t.cfg.Dim, "asked for", nil
+	}
+	fitting := slices.DeleteFunc(slices.Clone(dims), func(d int) bool { return d > t.train.Cols })
+	if len(fitting) == 0 {
+		fitting = []int{t.train.Cols}
+	}
+	widest := fitting[len(fitting)-1]
+	pca, err := fitPCA(ctx, t.layout, t.train, widest)
+	if err != nil {
+		return 0, "", err
+	}
+	exam, err := t.quickExaminer(ctx, pca)
+	if err != nil {
+		return 0, "", err
+	}
+	var recall float64
+	for _, d := range fitting {
+		score, err := exam.score(ctx, pca.truncated(d), false)
+		if err != nil {
+			return 0, "", err
+		}
+		if recall = score.Recall50; recall >= t.cfg.Recall {
+			return d, fmt.Sprintf("smallest size at which PCA's recall@50 (%.3f) meets %.2f", recall, t.cfg.Recall), nil
+		}
+	}
+	return widest, fmt.Sprintf("largest size tried; PCA's recall@50 there is %.3f, short of %.2f", recall, t.cfg.Recall), nil
+}
+
+// truncated is a PCA model's first d components.
+func (m *Model) truncated(d int) *Model {
+	out := &Model{layout: m.layout, encoder: PCA, dim: d, mean: m.mean, scale: m.scale, sigma: m.sigma,
+		enc: newLinear(m.Features(), d, false), dec: newLinear(d, m.Features(), false)}
+	for j := range m.Features() {
+		copy(Row(out.enc.w, j), Row(m.enc.w, j)[:d])
+	}
+	for k := range d {
+		copy(Row(out.dec.w, k), Row(m.dec.w, k))
+	}
+	return out
+}
+
+// finish sets the int8 step and takes the final measure.
+func (t *trainer) finish(ctx context.Context, model, pca *Model, why string) (*Result, error) {
+	exam, err := newExaminer(ctx, pca, t.cfg.InputScale,
+		rowsOf(t.held, max(0, t.held.Rows-finalQueries), t.held.Rows), t.train, t.cfg.Workers)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{Held: t.heldAt}
+	if r.PCA, err = exam.score(ctx, pca, false); err != nil {
+		return nil, err
+	}
+	r.Learned = r.PCA
+	if model != pca {
+		if r.Learned, err = exam.score(ctx, model, false); err != nil {
+			return nil, err
+		}
+		if !r.Learned.losesNothingTo(r.PCA) {
+			model, r.Learned = pca, r.PCA
+			why = "the network lost to PCA on the final held-out measure"
+		}
+	}
+	if model == pca {
+		model.settings.Seed, model.settings.Hidden = t.cfg.Seed, []int{}
+	}
+	model.settings.Reason = why
+	r.Model = model
+	return r, t.chooseCode(ctx, exam, r)
+}
+
+// chooseCode measures the int8 code of the model's latents, and gives it up for
+// float32 where it costs too much.
+func (t *trainer) chooseCode(ctx context.Context, exam *examiner, r *Result) error {
+	m := r.Model
+	sample := rowsOf(t.train, 0, min(epochReferences, t.train.Rows))
+	z := NewMatrix(sample.Rows, m.dim)
+	if err := m.Encode(z, sample); err != nil {
+		return err
+	}
+	m.int8Step = int8StepFor(z)
+	var err error
+	if r.Int8, err = exam.score(ctx, m, true); err != nil {
+		return err
+	}
+	if r.Learned.Recall10-r.Int8.Recall10 > maxInt8Loss {
+		m.int8Step = 0
+	}
+	return nil
+}

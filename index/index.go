@@ -1,0 +1,115 @@
+// Package index finds nearest neighbours among dense slots. A slot is a
+// uint32 that the caller assigns to a row; this package knows nothing of ids,
+// files, models or payloads.
+//
+// Three engines answer behind one interface: flat (an exact scan), hnsw (a
+// navigable small-world graph over flat arrays) and, in the sub-package coder,
+// an adapter over github.com/coder/hnsw.
+package index
+
+import (
+	"errors"
+	"io"
+	"iter"
+)
+
+// Errors that every engine returns for input it refuses. They are wrapped with
+// the offending slot, length or position.
+var (
+	// ErrDim is returned when a row's or a query's length is not the index's dimension.
+	ErrDim = errors.New("index: wrong dimension")
+	// ErrNotFinite is returned when a row or a query holds NaN or an infinity.
+	ErrNotFinite = errors.New("index: value is not finite")
+	// ErrParams is returned for search parameters or a configuration out of range.
+	ErrParams = errors.New("index: bad parameter")
+	// ErrCorrupt is returned when a snapshot is truncated or fails its checksum.
+	ErrCorrupt = errors.New("index: snapshot is corrupt")
+	// ErrFormat is returned for a snapshot of a newer format or an unknown engine.
+	ErrFormat = errors.New("index: snapshot format is not supported")
+)
+
+// Hit is one neighbour. Distance is as Metric measures it: smaller is closer.
+type Hit struct {
+	Slot     uint32
+	Distance float32
+}
+
+// Params steer one search.
+type Params struct {
+	// K is how many neighbours are wanted, at least 1.
+	K int
+	// EF is the width of a graph's search: how many of the best candidates are
+	// kept while walking. Engines without a graph ignore it. It is raised to K
+	// where smaller; 0 means 100.
+	EF int
+	// Allow restricts the answer to the slots it holds; nil allows all.
+	Allow *Bitmap
+	// Exact asks for the exact scan whatever the engine.
+	Exact bool
+}
+
+// Index is a mutable set of rows, each under a slot, searched by distance.
+//
+// All methods may be called from many goroutines at once. Rows and queries are
+// copied or only read during the call, never kept. No method panics on input.
+type Index interface {
+	// Engine is the name the index was made under: "flat", "hnsw" or "coder".
+	Engine() string
+	// Dim is the length of every row.
+	Dim() int
+	// Metric is how distance is measured.
+	Metric() Metric
+	// Len is the number of slots held.
+	Len() int
+	// Upsert puts a row under a slot, replacing the row that was there. It
+	// refuses a row with ErrDim or ErrNotFinite and then changes nothing.
+	Upsert(slot uint32, row []float32) error
+	// Delete removes a slot and tells whether it was held.
+	Delete(slot uint32) bool
+	// Row copies the row under a slot into dst and tells whether it is held.
+	// For Cosine the row comes back with length one. A dst that is shorter than
+	// Dim gets the row's beginning.
+	Row(dst []float32, slot uint32) bool
+	// Slots yields every slot held, ascending. The index may change meanwhile;
+	// a slot upserted or deleted meanwhile may or may not be yielded.
+	Slots() iter.Seq[uint32]
+	// Search appends to dst the hits nearest to query, closest first, equal
+	// distances by ascending slot. It returns min(K, matching) hits, where
+	// matching is the number of slots held that Allow holds: an engine that
+	// finds fewer than that completes the answer by the exact scan. On an error
+	// (ErrParams, ErrDim, ErrNotFinite) dst comes back as it was.
+	Search(dst []Hit, query []float32, p Params) ([]Hit, error)
+	// Bytes is the memory the index holds, rows included.
+	Bytes() int64
+	// Encode writes the index's body; Engine.Load reads it back. Changes wait
+	// for it, searches do not. Use Save and Load for files: they add a header
+	// with generation and checksum.
+	Encode(w io.Writer) error
+}
+
+// Config is what an engine needs to make an index.
+type Config struct {
+	// Dim is the length of every row, 1 to MaxDim.
+	Dim int
+	// Metric is how distance is measured. The zero value is L2.
+	Metric Metric
+	// M is the number of neighbours a graph node keeps per upper layer (twice
+	// that on the bottom layer). Default 16, 2 to 256.
+	M int
+	// EfConstruct is the width of the search that finds a new node's
+	// neighbours. Default 200 (M if that is more), M to MaxEfConstruct.
+	EfConstruct int
+	// Seed fixes the levels a graph draws.
+	Seed uint64
+}
+
+// Engine makes and loads indexes of one kind.
+type Engine struct {
+	Name string
+	New  func(Config) (Index, error)
+	// Load reads what Encode wrote, to the end of the reader; the configuration
+	// is part of the body. A body that is truncated or contradicts itself is
+	// ErrCorrupt; one that was altered in values alone only Load of this
+	// package, which has its hash, can tell.
+	Load func(io.Reader) (Index, error)
+}

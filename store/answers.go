@@ -1,0 +1,212 @@
+package store
+
+// Part is what one named part of a record (a column, a pixel, a dimension)
+// adds to an error or a score, as a share of the whole.
+type Part struct {
+	Name     string  `json:"name"`
+	Value    any     `json:"value,omitempty"`
+	Expected any     `json:"expected,omitempty"`
+	Share    float64 `json:"share"`
+}
+
+// PartError is the mean squared error of one named part of a record.
+type PartError struct {
+	Name  string  `json:"name"`
+	Error float64 `json:"error"`
+}
+
+// maxParts is how many parts an explanation lists, largest first.
+const maxParts = 64
+
+// Reconstruction is what the model kept of a record.
+type Reconstruction struct {
+	// ID is the stored point's; zero for a new record.
+	ID ID `json:"id,omitzero"`
+	// Record is the decoded record in its own form; Vector takes its place for
+	// vector collections.
+	Record any       `json:"record,omitempty"`
+	Vector []float32 `json:"vector,omitempty"`
+	// Error is the mean squared error per feature in standardised space.
+	Error float64 `json:"error"`
+	// Parts are the errors of the record's parts, largest first, 64 at most.
+	Parts []PartError `json:"parts"`
+}
+
+// OutlierQuery asks which points of a collection are strange.
+type OutlierQuery struct {
+	// Limit is how many are returned, 1 to MaxLimit. Default 10.
+	Limit int
+	// Filter selects the points that may be returned. They are scored against
+	// the whole collection.
+	Filter *Filter
+}
+
+// Outliers are a collection's strangest points.
+type Outliers struct {
+	// SuggestedCut is the score above which a point may be called an outlier.
+	SuggestedCut float64   `json:"suggested_cut"`
+	Outliers     []Outlier `json:"outliers"`
+}
+
+// Outlier is one stored point, scored. Score is in [0,1]: the share of the
+// collection that is less strange, by distance to neighbours and by whitened
+// residual.
+type Outlier struct {
+	ID    ID      `json:"id"`
+	Score float64 `json:"score"`
+	// PValue is the share of the collection's points that score at least as high.
+	PValue  float64 `json:"p_value"`
+	Payload Payload `json:"payload,omitempty"`
+	// Parts say which parts of the record made it strange, largest share first.
+	Parts []Part `json:"parts"`
+}
+
+// RecordScores are new records scored against a collection.
+type RecordScores struct {
+	SuggestedCut float64       `json:"suggested_cut"`
+	Scores       []RecordScore `json:"scores"`
+}
+
+// RecordScore is one new record, scored as Outlier is.
+type RecordScore struct {
+	Score   float64 `json:"score"`
+	PValue  float64 `json:"p_value"`
+	Outlier bool    `json:"outlier"`
+	Parts   []Part  `json:"parts"`
+	// Nearest are the stored points nearest in latent space.
+	Nearest []Neighbour `json:"nearest"`
+}
+
+// Neighbour is a stored point near to another.
+type Neighbour struct {
+	ID    ID      `json:"id"`
+	Score float64 `json:"score"`
+}
+
+// Keep says which point of a group of duplicates stays.
+type Keep string
+
+// The keep policies.
+const (
+	// KeepFirst keeps the lowest id. The default.
+	KeepFirst Keep = "first"
+	// KeepNewest keeps the point written last.
+	KeepNewest Keep = "newest"
+)
+
+// DuplicateQuery asks for groups of points that say the same thing.
+type DuplicateQuery struct {
+	// Threshold is the largest distance between two duplicates, in the
+	// collection's default space. Default: suggested from the collection's own
+	// distances to nearest neighbours.
+	Threshold *float64
+	// Filter selects the points that are compared.
+	Filter *Filter
+	// Keep is the policy. Default KeepFirst.
+	Keep Keep
+	// Limit is the most groups returned, largest first. Default: all.
+	Limit int
+}
+
+// Duplicates are groups of duplicates under a threshold.
+type Duplicates struct {
+	Threshold float64          `json:"threshold"`
+	Groups    []DuplicateGroup `json:"groups"`
+	// Points is how many points were compared.
+	Points int `json:"points"`
+}
+
+// DuplicateGroup is points joined by pairs within the threshold.
+type DuplicateGroup struct {
+	IDs  []ID `json:"ids"`
+	Keep ID   `json:"keep"`
+	// Exact tells that all of the group hold the same bytes.
+	Exact bool            `json:"exact"`
+	Pairs []DuplicatePair `json:"pairs"`
+}
+
+// DuplicatePair is two points within the threshold.
+type DuplicatePair struct {
+	A        ID      `json:"a"`
+	B        ID      `json:"b"`
+	Distance float64 `json:"distance"`
+	Exact    bool    `json:"exact"`
+}
+
+// Deduplication is what Deduplicate removed, or would remove.
+type Deduplication struct {
+	DryRun    bool      `json:"dry_run"`
+	Threshold float64   `json:"threshold"`
+	Removed   []Removed `json:"removed"`
+	// Points is how many points were compared.
+	Points int `json:"points"`
+}
+
+// Removed is one point taken out, and the kept point of its group.
+type Removed struct {
+	ID       ID      `json:"id"`
+	Kept     ID      `json:"kept"`
+	Distance float64 `json:"distance"`
+	Exact    bool    `json:"exact"`
+}
+
+// SampleQuery asks for new records like the collection's.
+type SampleQuery struct {
+	// N is how many, 1 to MaxLimit.
+	N int
+	// Seed fixes the draw: the same generation, seed and N give the same samples.
+	Seed uint64
+	// Filter and IDs restrict the points that samples are drawn like.
+	Filter *Filter
+	IDs    []ID
+}
+
+// Samples are synthetic records.
+type Samples struct {
+	Generation uint64 `json:"generation"`
+	// Records are in the source's own form; Vectors take their place for
+	// vector collections.
+	Records []any       `json:"records,omitempty"`
+	Vectors [][]float32 `json:"vectors,omitempty"`
+	Privacy Privacy     `json:"privacy"`
+}
+
+// Privacy tells whether samples copy the records that training saw. Distances
+// are Euclidean between standardised feature rows, means over the samples, to
+// equally many training and held-out records.
+type Privacy struct {
+	ClosestTrain   float64 `json:"closest_train"`
+	ClosestHeldOut float64 `json:"closest_held_out"`
+	// ShareCloserToTrain is the share of samples closer to a training record
+	// than to any held-out one; 0.5 is what fresh records would show.
+	ShareCloserToTrain float64 `json:"share_closer_to_train"`
+}
+
+// Info describes a collection.
+type Info struct {
+	Name   string
+	Config Config
+	// Points is how many points it holds.
+	Points int
+	// Features is the width of a feature row; 0 until the first record decides it.
+	Features int
+	// Generation is the active one, 0 before any fit.
+	Generation uint64
+	// Indexed is how many points are in the index; the others are searched exactly.
+	Indexed int
+	// Seq is the number of the last change.
+	Seq uint64
+	Fit FitStatus
+	// RAMBytes is the memory of the index, DiskBytes the size of the collection's files.
+	RAMBytes, DiskBytes int64
+}
+
+// CheckReport is what Check found.
+type CheckReport struct {
+	Collections int      `json:"collections"`
+	Points      int      `json:"points"`
+	Problems    []string `json:"problems"`
+}
+
+// OK tells that nothing is wrong.
+func (r *CheckReport) OK() bool { return len(r.Problems) == 0 }

@@ -1,0 +1,251 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// maxProblems bounds a report; what ails one point often ails all.
+const maxProblems = 100
+
+// Check reads everything and verifies it: the catalog, then every collection.
+func (db *DB) Check(ctx context.Context) (*CheckReport, error) {
+	out := &CheckReport{Problems: []string{}}
+	if err := db.checkCatalog(out); err != nil {
+		return nil, err
+	}
+	for _, c := range db.all() {
+		r, err := c.Check(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out.Collections++
+		out.Points += r.Points
+		for _, p := range r.Problems {
+			out.note("collection %q: %s", c.name, p)
+		}
+	}
+	return out, nil
+}
+
+// checkCatalog verifies the catalog's pages, and that it names exactly the
+// collections that are open.
+func (db *DB) checkCatalog(out *CheckReport) error {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	if db.closed {
+		return ErrClosed
+	}
+	return guarded(catalogName, func() error {
+		return db.catalog.View(func(tx *bolt.Tx) error {
+			for err := range tx.Check() {
+				out.note("%s: %v", catalogName, err)
+			}
+			named := 0
+			each(tx.Bucket(bucketCollections), func(name, dir []byte) {
+				named++
+				if c := db.collections[string(name)]; c == nil || filepath.Base(c.dir) != string(dir) {
+					out.note("%s: collection %q in %q is not open", catalogName, name, dir)
+				}
+			})
+			if named != len(db.collections) {
+				out.note("%s: names %d collections of %d", catalogName, named, len(db.collections))
+			}
+			return nil
+		})
+	})
+}
+
+func (r *CheckReport) note(format string, args ...any) {
+	switch n := len(r.Problems); {
+	case n < maxProblems:
+		r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+	case n == maxProblems:
+		r.Problems = append(r.Problems, "more problems are not listed")
+	}
+}
+
+// Check reads the whole collection and verifies it: the pages and checksums of
+// its ground state, that ids, slots, records and counters agree, the checksums
+// of its models, and that the index holds exactly the points, each as the
+// model encodes it. Writers wait meanwhile. Cost: every record encoded once.
+func (c *Collection) Check(ctx context.Context) (*CheckReport, error) {
+	if c.stopped() {
+		return nil, ErrClosed
+	}
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	out := &CheckReport{Collections: 1, Problems: []string{}}
+	gen := c.active.Load()
+	if err := gen.drain(); err != nil {
+		out.note("indexing what was written last: %v", err)
+	}
+	// bbolt checks its free pages against the writer's, who must be kept out.
+	err := c.exclusive(func(g *ground) error {
+		for err := range g.tx.Check() {
+			out.note("points.db: %v", err)
+		}
+		g.checkSlots(out)
+		g.checkModels(out)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, c.checkIndex(ctx, gen, out)
+}
+
+// checkSlots verifies that ids, slots, records, payloads, free slots and
+// counters tell one story.
+func (g *ground) checkSlots(out *CheckReport) {
+	next := g.number(keyNextSlot)
+	each(g.slots, func(k, v []byte) {
+		out.Points++
+		slot := binary.BigEndian.Uint32(k)
+		e, err := decodeEntry(slot, v)
+		if err != nil {
+			out.note("%v", err)
+			return
+		}
+		if got := g.ids.Get(e.id.key()); !bytes.Equal(got, k) {
+			out.note("slot %d holds id %s, which names another slot", slot, e.id)
+		}
+		if _, err := g.record(slot); err != nil {
+			out.note("%v", err)
+		}
+		if _, err := g.payload(slot); err != nil {
+			out.note("%v", err)
+		}
+		if g.free.Get(k) != nil || uint64(slot) >= next {
+			out.note("slot %d is in use, and free or beyond the last", slot)
+		}
+		if e.seq > g.number(keySeq) {
+			out.note("slot %d changed at %d, after the last change", slot, e.seq)
+		}
+	})
+	counts := map[string]int{}
+	for name, b := range map[string]*bolt.Bucket{"ids": g.ids, "records": g.records, "free": g.free} {
+		each(b, func(_, _ []byte) { counts[name]++ })
+	}
+	each(g.payloads, func(k, _ []byte) {
+		if g.slots.Get(k) == nil {
+			out.note("slot %d has a payload but no point", binary.BigEndian.Uint32(k))
+		}
+	})
+	if counts["ids"] != out.Points || counts["records"] != out.Points || g.number(keyPoints) != uint64(out.Points) {
+		out.note("%d slots, %d ids, %d records, a count of %d", out.Points, counts["ids"], counts["records"], g.number(keyPoints))
+	}
+	if uint64(counts["free"]+out.Points) != next {
+		out.note("%d slots in use and %d free of %d", out.Points, counts["free"], next)
+	}
+	g.checkChanges(out)
+}
+
+// checkChanges verifies that the change log holds the last change of every
+// slot's record that is not forgotten, and nothing after the last change.
+func (g *ground) checkChanges(out *CheckReport) {
+	logged := make(map[uint64]uint32)
+	each(g.changes, func(k, v []byte) {
+		if len(k) != 8 || len(v) != 4 || binary.BigEndian.Uint64(k) > g.number(keySeq) {
+			out.note("change log entry %x: %x is damaged or after the last change", k, v)
+			return
+		}
+		logged[binary.BigEndian.Uint64(k)] = binary.BigEndian.Uint32(v)
+	})
+	each(g.slots, func(k, v []byte) {
+		slot := binary.BigEndian.Uint32(k)
+		e, err := decodeEntry(slot, v)
+		if err != nil || e.seq <= g.number(keyForgotten) {
+			return // noted already, or forgotten
+		}
+		if got, ok := logged[e.seq]; !ok || got != slot {
+			out.note("change %d of slot %d is not in the change log", e.seq, slot)
+		}
+	})
+}
+
+// each visits a bucket; its callbacks only look.
+func each(b *bolt.Bucket, f func(k, v []byte)) {
+	c := b.Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		f(k, v)
+	}
+}
+
+func (g *ground) checkModels(out *CheckReport) {
+	active, seen := g.activeGeneration(), false
+	for _, n := range g.generations() {
+		seen = seen || n == active
+		if _, err := g.generation(n); err != nil {
+			out.note("generation %d: %v", n, err)
+		}
+	}
+	if active != 0 && !seen {
+		out.note("the active generation %d has no model", active)
+	}
+}
+
+// checkIndex compares the index with the points.
+func (c *Collection) checkIndex(ctx context.Context, gen *generation, out *CheckReport) error {
+	if gen.fitted == nil {
+		if n := c.points.Load(); n > 0 {
+			out.note("%d points and no front end", n)
+		}
+		return nil
+	}
+	held := 0
+	err := c.eachRow(ctx, gen, nil, func(chunk []storedRecord, rows []float32) error {
+		want, err := gen.indexRows(rows)
+		if err != nil {
+			return err
+		}
+		d := gen.width()
+		have := make([]float32, d)
+		for i, r := range chunk {
+			if !gen.index.Row(have, r.slot) {
+				out.note("id %s is not in the index", r.id)
+				continue
+			}
+			held++
+			if !gen.sameRow(have, want[i*d:(i+1)*d]) {
+				out.note("id %s is in the index with another row", r.id)
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, ErrCorrupt) {
+		out.note("%v", err)
+		return nil
+	}
+	if n := gen.index.Len(); err == nil && n != held {
+		out.note("the index holds %d slots, %d of them points", n, held)
+	}
+	return err
+}
+
+// sameRow compares index rows. Encoding one record alone may round otherwise
+// than encoding it among others, by a little of the row's length, which can tip
+// an int8 code over by one.
+func (g *generation) sameRow(a, b []float32) bool {
+	tolerance := 1e-6
+	if g.model != nil {
+		var square float64
+		for _, v := range b {
+			square += float64(v) * float64(v)
+		}
+		tolerance = 1.5*float64(g.model.CodeStep()) + 1e-4*math.Sqrt(square) + 1e-6
+	}
+	for i := range a {
+		if d := math.Abs(float64(a[i]) - float64(b[i])); !(d <= tolerance+1e-5*math.Abs(float64(b[i]))) {
+			return false
+		}
+	}
+	return true
+}

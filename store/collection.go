@@ -1,0 +1,317 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/latentdb/latentdb/embed/source"
+	bolt "go.etcd.io/bbolt"
+)
+
+// Collection is a set of points with one source of records.
+type Collection struct {
+	name      string
+	dir       string
+	opts      Options
+	log       *slog.Logger
+	temporary bool
+	db        *bolt.DB
+
+	config atomic.Pointer[Config]
+	// resolveMu guards the moment when the first records decide the source.
+	resolveMu sync.Mutex
+
+	// active is the generation that new queries pin.
+	active atomic.Pointer[generation]
+	// published is the last change that searches see, points their number.
+	published atomic.Uint64
+	points    atomic.Int64
+	// slots is one more than the highest slot ever used.
+	slots atomic.Int64
+	// readOnly is set once what is on disk is in doubt.
+	readOnly atomic.Bool
+	// holds counts the generations being made, which need the change log whole.
+	holds atomic.Int32
+
+	// writeMu is held while a group is committed and published, and by what
+	// must see no commit: the last step of a switch of generations.
+	writeMu  sync.Mutex
+	switchMu sync.Mutex // one switch of generations at a time
+
+	queueMu    sync.RWMutex // held for reading while a batch enters the queue
+	closing    atomic.Bool
+	queue      chan *request
+	writerDone chan struct{}
+
+	indexWake   chan struct{}
+	indexerDone chan struct{}
+	stop        chan struct{} // closed when background work must end
+
+	fits         fitState
+	outlierCache populationCache
+	mixtures     mixtureCache
+}
+
+func newCollection(db *DB, name, dir string) *Collection {
+	c := &Collection{
+		name: name, dir: dir, opts: db.opts, temporary: db.temporary,
+		log:        db.opts.Logger.With("collection", name),
+		queue:      make(chan *request, queueBatches),
+		writerDone: make(chan struct{}), indexerDone: make(chan struct{}),
+		indexWake: make(chan struct{}, 1), stop: make(chan struct{}),
+	}
+	c.fits.status = FitStatus{State: FitIdle}
+	return c
+}
+
+func createCollection(db *DB, name, dir string, cfg Config) (*Collection, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	c := newCollection(db, name, dir)
+	var err error
+	if c.db, err = openBolt(filepath.Join(dir, "points.db"), c.temporary, pointsMapping); err != nil {
+		return nil, err
+	}
+	if err := c.update(func(tx *bolt.Tx) error { return initGround(tx, cfg) }); err != nil {
+		return nil, errors.Join(err, c.db.Close())
+	}
+	if err := errors.Join(syncDir(dir), syncDir(filepath.Dir(dir))); err != nil {
+		return nil, errors.Join(err, c.db.Close())
+	}
+	if err := c.start(); err != nil {
+		return nil, errors.Join(err, c.db.Close())
+	}
+	return c, nil
+}
+
+func openCollection(db *DB, name, dir string) (*Collection, error) {
+	path := filepath.Join(dir, "points.db")
+	// bbolt would make a missing file, and the loss would pass unnoticed.
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrCorrupt, err)
+	}
+	c := newCollection(db, name, dir)
+	var err error
+	if c.db, err = openBolt(path, c.temporary, pointsMapping); err != nil {
+		return nil, err
+	}
+	if err := c.start(); err != nil {
+		return nil, errors.Join(err, c.db.Close())
+	}
+	return c, nil
+}
+
+// start reads the ground state, brings the active generation into memory and
+// begins background work.
+func (c *Collection) start() error {
+	var cfg Config
+	var active uint64
+	var kept []uint64
+	if err := c.checkPointsFormat(); err != nil {
+		return err
+	}
+	err := c.view(func(g *ground) error {
+		var err error
+		kept = g.generations()
+		cfg, err = g.config()
+		c.published.Store(g.number(keySeq))
+		c.points.Store(int64(g.number(keyPoints)))
+		c.slots.Store(int64(g.number(keyNextSlot)))
+		active = g.activeGeneration()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	c.config.Store(&cfg)
+	if err := c.removeStrays(kept); err != nil {
+		return err
+	}
+	if err := c.loadActive(active); err != nil {
+		return err
+	}
+	go c.writeLoop()
+	go c.indexLoop()
+	c.maybeAutoFit()
+	return nil
+}
+
+func (c *Collection) loadActive(number uint64) error {
+	var gen *generation
+	var err error
+	if number == 0 {
+		gen, err = c.buildGenerationZero()
+	} else {
+		if gen, err = c.loadGeneration(context.Background(), number); err == nil {
+			err = c.replay(gen) // to the end: nobody writes yet
+		}
+	}
+	if err != nil {
+		return err
+	}
+	c.active.Store(gen)
+	return nil
+}
+
+// buildGenerationZero fits the front end on all records and indexes their
+// feature rows.
+func (c *Collection) buildGenerationZero() (*generation, error) {
+	if c.points.Load() == 0 {
+		return newGenerationZero(c.Config(), nil)
+	}
+	gen, err := newGenerationZero(c.Config(), c.records(context.Background(), nil))
+	if err != nil {
+		return nil, err
+	}
+	gen.fittedOn = int(c.points.Load())
+	return gen, c.encodeAll(context.Background(), gen, nil)
+}
+
+// close ends all work and closes the files; with save, the index is saved.
+func (c *Collection) close(save bool) error {
+	// The writer may wait for room in the tail, and gives up once it sees
+	// closing: so that is set before the lock, which a batch that waits for
+	// room in the queue holds until the writer goes on.
+	if c.closing.Swap(true) {
+		return nil
+	}
+	c.queueMu.Lock()
+	close(c.queue)
+	c.queueMu.Unlock()
+	c.CancelFit()
+	<-c.writerDone
+	c.switchMu.Lock() // a switch under way ends first; none begins after
+	defer c.switchMu.Unlock()
+	close(c.stop)
+	<-c.indexerDone
+	c.fits.running.Wait()
+	var errs []error
+	if gen := c.active.Load(); save && gen.model != nil && !c.temporary {
+		if err := gen.drain(); err != nil {
+			errs = append(errs, err)
+		} else if gen.unsavedChanges() > 0 {
+			errs = append(errs, c.persist(gen))
+		}
+	}
+	return errors.Join(append(errs, c.db.Close())...)
+}
+
+// stopped tells that the collection is closing.
+func (c *Collection) stopped() bool { return c.closing.Load() }
+
+// Name is the collection's name.
+func (c *Collection) Name() string { return c.name }
+
+// Config is the collection's configuration, defaults filled in. What the
+// source leaves open is decided by the first records.
+func (c *Collection) Config() Config { return *c.config.Load() }
+
+// resolveSource lets the first records decide what the configuration leaves
+// open, and keeps the decision.
+func (c *Collection) resolveSource(points []Point) error {
+	if c.active.Load().fitted != nil {
+		return nil // decided long ago
+	}
+	c.resolveMu.Lock()
+	defer c.resolveMu.Unlock()
+	records := make([]any, len(points))
+	for i, p := range points {
+		records[i] = p.content()
+		if records[i] == nil {
+			return invalid(fmt.Sprintf("points[%d]", i), "has neither a vector nor a record")
+		}
+	}
+	cfg := c.Config()
+	spec, err := cfg.Source.Resolve(records)
+	if err != nil {
+		return invalidCause("points", err)
+	}
+	before, err := source.MarshalSpec(cfg.Source)
+	if err != nil {
+		return err
+	}
+	after, err := source.MarshalSpec(spec)
+	if err != nil {
+		return err
+	}
+	if string(before) == string(after) {
+		return nil
+	}
+	// Records that their own source then refuses must not decide it.
+	for i, r := range records {
+		if _, err := spec.Marshal(r); err != nil {
+			return invalidCause(fmt.Sprintf("points[%d]", i), err)
+		}
+	}
+	cfg.Source = spec
+	if err := c.update(func(tx *bolt.Tx) error {
+		g, err := groundOf(tx)
+		if err != nil {
+			return err
+		}
+		return g.putConfig(cfg)
+	}); err != nil {
+		return err
+	}
+	c.config.Store(&cfg)
+	return nil
+}
+
+// Info describes the collection as it is now.
+func (c *Collection) Info(ctx context.Context) (Info, error) {
+	if err := ctx.Err(); err != nil {
+		return Info{}, err
+	}
+	if c.stopped() {
+		return Info{}, ErrClosed
+	}
+	gen := c.active.Load()
+	info := Info{
+		Name: c.name, Config: c.Config(), Points: int(c.points.Load()), Generation: gen.number,
+		Seq: c.published.Load(), Fit: c.FitStatus(),
+	}
+	if gen.fitted != nil {
+		info.Features = gen.fitted.Width()
+	} else if v, ok := info.Config.Source.(source.Vector); ok {
+		info.Features = v.Size
+	}
+	if gen.index != nil {
+		info.Indexed, info.RAMBytes = gen.index.Len(), gen.index.Bytes()
+	}
+	info.Indexed = min(info.Indexed, info.Points)
+	var err error
+	info.DiskBytes, err = dirBytes(c.dir)
+	return info, err
+}
+
+// dirBytes is the size of the files below a directory.
+func dirBytes(dir string) (int64, error) {
+	var total int64
+	err := filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			if errors.Is(err, os.ErrNotExist) {
+				return nil // a file replaced meanwhile
+			}
+			return err
+		}
+		info, err := d.Info()
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			total += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("store: %w", err)
+	}
+	return total, nil
+}

@@ -1,0 +1,263 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+const catalogName = "catalog.db"
+
+var (
+	bucketCollections = []byte("collections")
+	keyNextDirectory  = []byte("next_directory")
+)
+
+// DB is a directory of collections, open in one process at a time. All methods
+// of DB and Collection may be called from many goroutines.
+type DB struct {
+	dir       string
+	opts      Options
+	catalog   *bolt.DB
+	temporary bool // unsynced, and removed on Close
+
+	mu          sync.RWMutex
+	closed      bool
+	collections map[string]*Collection
+}
+
+// Open opens the database in a directory, making it if there is none. nil
+// options mean the defaults. ErrLocked if another process has it open,
+// ErrFormat if a newer version wrote it. A collection whose derived files are
+// missing or damaged is rebuilt from its points before Open returns.
+func Open(dir string, opts *Options) (*DB, error) {
+	return open(dir, opts, false)
+}
+
+// OpenTemp opens an empty database in a temporary directory. It is never
+// synced to disk, and gone on Close.
+func OpenTemp(opts *Options) (*DB, error) {
+	dir, err := os.MkdirTemp("", "latentdb-")
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	db, err := open(dir, opts, true)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return db, nil
+}
+
+func open(dir string, opts *Options, temporary bool) (*DB, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	db := &DB{dir: dir, opts: opts.withDefaults(), temporary: temporary, collections: make(map[string]*Collection)}
+	var err error
+	if db.catalog, err = openBolt(filepath.Join(dir, catalogName), temporary, 0); err != nil {
+		return nil, err
+	}
+	if err := db.openCollections(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// openCollections reads the catalog, opens what it names, and removes
+// directories that it does not: what a crash left of a creation or a drop.
+func (db *DB) openCollections() error {
+	dirs := make(map[string]string)
+	strays, err := filepath.Glob(filepath.Join(db.dir, "c-[0-9]*"))
+	if err != nil {
+		return err
+	}
+	err = db.catalog.Update(func(tx *bolt.Tx) error {
+		meta, err := tx.CreateBucketIfNotExists(bucketMeta)
+		if err != nil {
+			return err
+		}
+		names, err := tx.CreateBucketIfNotExists(bucketCollections)
+		if err != nil {
+			return err
+		}
+		if v := meta.Get(keyFormat); v == nil {
+			// Without the catalog, collections would look like what a crash left.
+			if len(strays) > 0 {
+				return fmt.Errorf("%w: %s is new, but there are collections such as %s", ErrCorrupt, catalogName, strays[0])
+			}
+			if err := meta.Put(keyFormat, binary.BigEndian.AppendUint32(nil, formatVersion)); err != nil {
+				return err
+			}
+		} else if err := checkFormat(catalogName, v); err != nil {
+			return err
+		}
+		return names.ForEach(func(name, dir []byte) error {
+			dirs[string(dir)] = string(name)
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for dir, name := range dirs {
+		c, err := openCollection(db, name, filepath.Join(db.dir, dir))
+		if err != nil {
+			return fmt.Errorf("store: collection %q: %w", name, err)
+		}
+		db.collections[name] = c
+	}
+	for _, path := range strays {
+		if _, known := dirs[filepath.Base(path)]; !known {
+			if err := os.RemoveAll(path); err != nil {
+				return fmt.Errorf("store: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// Dir is the database's directory.
+func (db *DB) Dir() string { return db.dir }
+
+// Close stops all work, saves the indexes and closes the files. Running fits
+// are cancelled. Calls that come after it return ErrClosed; closing twice is
+// no error.
+func (db *DB) Close() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return nil
+	}
+	db.closed = true
+	var errs []error
+	for _, c := range db.collections {
+		errs = append(errs, c.close(true))
+	}
+	errs = append(errs, db.catalog.Close())
+	if db.temporary {
+		errs = append(errs, os.RemoveAll(db.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// CreateCollection makes a collection. ErrExists if the name is in use.
+func (db *DB) CreateCollection(ctx context.Context, name string, cfg Config) (*Collection, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := validateName(name); err != nil {
+		return nil, err
+	}
+	cfg, err := cfg.resolved()
+	if err != nil {
+		return nil, err
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return nil, ErrClosed
+	}
+	if db.collections[name] != nil {
+		return nil, fmt.Errorf("%w: collection %q", ErrExists, name)
+	}
+	dir, err := db.nextDirectory()
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(db.dir, dir)
+	c, err := createCollection(db, name, path, cfg)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(path))
+	}
+	// The catalog names the directory last: a crash before leaves a stray
+	// directory, never a name without one.
+	if err := db.catalog.Update(func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketCollections).Put([]byte(name), []byte(dir))
+	}); err != nil {
+		return nil, errors.Join(err, c.close(false), os.RemoveAll(path))
+	}
+	db.collections[name] = c
+	return c, nil
+}
+
+// nextDirectory takes a directory name that no collection ever had.
+func (db *DB) nextDirectory() (dir string, err error) {
+	err = db.catalog.Update(func(tx *bolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		var n uint64
+		if v := meta.Get(keyNextDirectory); len(v) == 8 {
+			n = binary.BigEndian.Uint64(v)
+		}
+		dir = fmt.Sprintf("c-%06d", n+1)
+		return meta.Put(keyNextDirectory, seqKey(n+1))
+	})
+	return dir, err
+}
+
+// Collection finds a collection by name. ErrNotFound if there is none.
+func (db *DB) Collection(name string) (*Collection, error) {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	if db.closed {
+		return nil, ErrClosed
+	}
+	if c := db.collections[name]; c != nil {
+		return c, nil
+	}
+	return nil, fmt.Errorf("%w: collection %q", ErrNotFound, name)
+}
+
+// Collections lists the names of the collections, sorted.
+func (db *DB) Collections() []string {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	names := make([]string, 0, len(db.collections))
+	for name := range db.collections {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// DropCollection removes a collection and its files. ErrNotFound if there is none.
+func (db *DB) DropCollection(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return ErrClosed
+	}
+	c := db.collections[name]
+	if c == nil {
+		return fmt.Errorf("%w: collection %q", ErrNotFound, name)
+	}
+	if err := db.catalog.Update(func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketCollections).Delete([]byte(name))
+	}); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	delete(db.collections, name)
+	return errors.Join(c.close(false), os.RemoveAll(c.dir))
+}
+
+// all is the open collections, by name.
+func (db *DB) all() []*Collection {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	out := make([]*Collection, 0, len(db.collections))
+	for _, c := range db.collections {
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b *Collection) int { return cmp.Compare(a.name, b.name) })
+	return out
+}

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/latentdb/latentdb/embed/source"
+)
+
+// TestFullDisk fills a small disk. Writes must fail with an error that says so,
+// nothing acknowledged may be lost, reads go on, and so do writes once there is
+// room again.
+func TestFullDisk(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mounting a small disk takes root")
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
+		t.Skipf("mounting a small disk: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	opts := &Options{NoAutoFit: true, Workers: 2, SnapshotEvery: 300}
+	db := openDB(t, dir, opts)
+	c := create(t, db, Config{Source: source.Vector{}, Dim: 4, Encoder: "pca"})
+	vectors := curved(71, 3000, 384)
+	mustUpsert(t, c, numbered(vectors[:300])...)
+	mustFit(t, c)
+	kept, err := fill(c, vectors, 300)
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, ErrReadOnly) {
+		t.Fatalf("%d points were taken, and then: %v", kept, err)
+	}
+	t.Logf("full at %d points: %v", kept, err)
+	if _, err := c.Fit(ctx, smallFit()); err == nil {
+		t.Log("a fit found room")
+	} else if !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("a fit on a full disk: %v", err)
+	}
+	acknowledged(t, c, vectors, kept)
+	mustCheck(t, db)
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=64m"); err != nil {
+		t.Fatal(err)
+	}
+	if errors.Is(err, ErrReadOnly) { // what is on disk was in doubt: reopening clears it
+		db = reopen(t, db, opts)
+		c = collection(t, db, "test")
+	}
+	mustUpsert(t, c, numbered(vectors[:kept+100])[kept:]...)
+	mustFit(t, c)
+	acknowledged(t, c, vectors, kept+100)
+	db = reopen(t, db, opts)
+	acknowledged(t, collection(t, db, "test"), vectors, kept+100)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fill writes points until one is refused, and tells how many there are.
+func fill(c *Collection, vectors [][]float32, from int) (kept int, err error) {
+	points := numbered(vectors)
+	for i := from; i < len(points); i += 50 {
+		if err := c.Upsert(ctx, points[i:i+50]...); err != nil {
+			return i, err
+		}
+	}
+	return len(points), nil
+}
+
+// acknowledged expects the first n points, and no others, and that they can be
+// searched.
+func acknowledged(t *testing.T, c *Collection, vectors [][]float32, n int) {
+	t.Helper()
+	if got, err := c.Count(ctx, nil); err != nil || got != n {
+		t.Errorf("%d points, %v, want %d", got, err, n)
+	}
+	for _, i := range []int{0, n / 2, n - 1} {
+		hits, err := c.Search(ctx, Query{Vector: vectors[i], Limit: 1, Exact: true})
+		if err != nil || len(hits) != 1 || hits[0].ID != NumID(uint64(i)) {
+			t.Errorf("point %d: %v, %v", i, hits, err)
+		}
+	}
+}

@@ -1,0 +1,261 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"slices"
+
+	"github.com/latentdb/latentdb/index"
+)
+
+// duplicateNeighbours is how many neighbours of each point are compared with it.
+const duplicateNeighbours = 16
+
+// measurerValues bounds the rows that measuring pairs keeps: 64 MiB of them.
+const measurerValues = 16 << 20
+
+// scanPair is two points near each other, a < b, and their distance as the
+// collection's default space measures it.
+type scanPair struct {
+	a, b     uint32
+	distance float64
+	exact    bool
+}
+
+// duplicateScan is the neighbour lists of the points compared, from which any
+// threshold's groups can be read.
+type duplicateScan struct {
+	generation *generation
+	seq        uint64 // the last change before the scan began
+	points     int
+	pairs      []scanPair
+	// usual is what points that are no duplicates of each other show.
+	usual []spacing
+}
+
+// Duplicates groups points that lie within a threshold of each other, directly
+// or through others of the group. Points with the same bytes are always
+// grouped. Cost: one search of every point compared.
+func (c *Collection) Duplicates(ctx context.Context, q DuplicateQuery) (*Duplicates, error) {
+	out, _, err := c.findDuplicates(ctx, q)
+	return out, err
+}
+
+// Deduplicate removes from each group of duplicates the points within the
+// threshold of its kept point; of a group that is a chain, it keeps more than
+// one, so that nothing leaves without a near copy that stays. With
+// dryRun it only tells what it would remove. Points that change while it runs
+// are left alone.
+func (c *Collection) Deduplicate(ctx context.Context, q DuplicateQuery, dryRun bool) (*Deduplication, error) {
+	q.Limit = 0
+	found, scan, err := c.findDuplicates(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &Deduplication{DryRun: dryRun, Threshold: found.Threshold, Points: found.Points}
+	if out.Removed, err = c.removals(scan.generation, found); err != nil || dryRun || len(out.Removed) == 0 {
+		return out, err
+	}
+	r := &request{duplicates: out.Removed, notAfter: scan.seq, done: make(chan struct{})}
+	if err := c.enqueue(ctx, r); err != nil {
+		return nil, err
+	}
+	<-r.done // it is queued: its outcome must be told, even if the context ends
+	if r.err != nil {
+		return nil, r.err
+	}
+	out.Removed = append([]Removed{}, r.removed...)
+	return out, nil
+}
+
+func (c *Collection) findDuplicates(ctx context.Context, q DuplicateQuery) (*Duplicates, *duplicateScan, error) {
+	setDefault(&q.Keep, KeepFirst)
+	switch {
+	case q.Threshold != nil && !(*q.Threshold >= 0):
+		return nil, nil, invalid("threshold", "is %v; it must be 0 or more", *q.Threshold)
+	case q.Keep != KeepFirst && q.Keep != KeepNewest:
+		return nil, nil, invalid("keep", "%q is not one of %v", q.Keep, []Keep{KeepFirst, KeepNewest})
+	case q.Limit < 0:
+		return nil, nil, invalid("limit", "is %d; it must be 0 (all) or more", q.Limit)
+	}
+	if c.stopped() {
+		return nil, nil, ErrClosed
+	}
+	allow, err := c.selection(ctx, q.Filter)
+	if err != nil {
+		return nil, nil, err
+	}
+	scan, err := c.scanDuplicates(ctx, c.active.Load(), allow)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := &Duplicates{Points: scan.points, Groups: []DuplicateGroup{}}
+	if q.Threshold != nil {
+		out.Threshold = *q.Threshold
+	} else {
+		out.Threshold = suggestThreshold(scan.usual)
+	}
+	out.Groups, err = c.groups(scan, out.Threshold, q.Keep)
+	if q.Limit > 0 {
+		out.Groups = out.Groups[:min(q.Limit, len(out.Groups))]
+	}
+	return out, scan, err
+}
+
+// scanDuplicates finds every point's nearest neighbours, and the points whose
+// bytes are the same.
+func (c *Collection) scanDuplicates(ctx context.Context, gen *generation, allow *index.Bitmap) (*duplicateScan, error) {
+	scan := &duplicateScan{generation: gen, seq: c.published.Load()}
+	if gen.fitted == nil {
+		return scan, nil
+	}
+	firstWith := make(map[[16]byte]uint32)
+	near := make(map[[2]uint32]float64)
+	err := c.eachRow(ctx, gen, allow, func(chunk []storedRecord, rows []float32) error {
+		scan.points += len(chunk)
+		lists, err := c.neighbourLists(gen, allow, rows, len(chunk))
+		if err != nil {
+			return err
+		}
+		for i, r := range chunk {
+			sum := sha256.Sum256(r.data)
+			key := [16]byte(sum[:16])
+			if first, ok := firstWith[key]; ok {
+				scan.pairs = append(scan.pairs, scanPair{a: first, b: r.slot, exact: true})
+			} else {
+				firstWith[key] = r.slot
+			}
+			own := make([]float64, 0, len(lists[i]))
+			for _, h := range lists[i] {
+				if h.Slot == r.slot {
+					continue
+				}
+				near[[2]uint32{min(r.slot, h.Slot), max(r.slot, h.Slot)}] = float64(h.Distance)
+				own = append(own, float64(h.Distance))
+			}
+			scan.addSpacing(own)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return scan, c.addPairs(gen, scan, near)
+}
+
+// neighbourLists searches for the neighbours of a chunk's points by what the
+// index holds; distances are for people, not squared.
+func (c *Collection) neighbourLists(gen *generation, allow *index.Bitmap, rows []float32, n int) ([][]index.Hit, error) {
+	z, err := gen.indexRows(slices.Clone(rows))
+	if err != nil {
+		return nil, err
+	}
+	d, metric := gen.width(), gen.metric(c.Config())
+	lists, errs := make([][]index.Hit, n), make([]error, n)
+	inParallel(c.opts.Workers, n, func(i int) {
+		lists[i], errs[i] = gen.nearest(z[i*d:(i+1)*d], index.Params{K: duplicateNeighbours + 1, EF: 64, Allow: allow}, c)
+		for j := range lists[i] {
+			lists[i][j].Distance = float32(distanceOf(metric, lists[i][j].Distance))
+		}
+	})
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return lists, nil
+}
+
+// addPairs adds the near pairs to the scan, measured as the collection's space
+// does: a vector collection's in input space.
+func (c *Collection) addPairs(gen *generation, scan *duplicateScan, near map[[2]uint32]float64) error {
+	keys := make([][2]uint32, 0, len(near))
+	for k := range near {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b [2]uint32) int {
+		return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]))
+	})
+	remeasure := gen.model != nil && c.Config().defaultSpace() == SpaceInput
+	if remeasure {
+		scan.usual = scan.usual[:0]
+	}
+	measure := c.measurer(gen)
+	perPoint := make(map[uint32][]float64)
+	return c.view(func(g *ground) error {
+		for _, k := range keys {
+			d := near[k]
+			if remeasure {
+				var ok bool
+				var err error
+				if d, ok, err = measure(g, k[0], k[1]); err != nil {
+					return err
+				} else if !ok {
+					continue
+				}
+				perPoint[k[0]] = append(perPoint[k[0]], d)
+				perPoint[k[1]] = append(perPoint[k[1]], d)
+			}
+			scan.pairs = append(scan.pairs, scanPair{a: k[0], b: k[1], distance: d})
+		}
+		for _, ds := range perPoint {
+			slices.Sort(ds)
+			scan.addSpacing(ds)
+		}
+		return nil
+	})
+}
+
+// measureFunc measures two slots; ok is false if one of them holds no point.
+type measureFunc func(g *ground, a, b uint32) (d float64, ok bool, err error)
+
+// measurer returns a function that measures two slots in the collection's
+// default space, latents as encoded rather than as rounded to int8: different
+// records may share a code. ok is false if one of them is gone. It keeps the
+// rows it has seen last.
+func (c *Collection) measurer(gen *generation) measureFunc {
+	if gen == nil || gen.fitted == nil {
+		return nil // there are no points to measure
+	}
+	cfg := c.Config()
+	metric := gen.metric(cfg)
+	input := gen.model == nil || cfg.defaultSpace() == SpaceInput
+	if input {
+		metric = cfg.Metric
+	}
+	kernel := metric.Kernel()
+	known := make(map[uint32][]float32)
+	row := func(g *ground, slot uint32) ([]float32, error) {
+		if r, ok := known[slot]; ok {
+			return r, nil
+		}
+		if _, ok, err := g.entry(slot); err != nil || !ok {
+			return nil, err
+		}
+		record, err := g.record(slot)
+		if err != nil {
+			return nil, err
+		}
+		r, err := gen.featureRow(record)
+		if err == nil && !input {
+			r, err = gen.encode(r)
+		}
+		if len(known)*len(r) > measurerValues {
+			clear(known)
+		}
+		known[slot] = r
+		return r, err
+	}
+	return func(g *ground, a, b uint32) (float64, bool, error) {
+		x, err := row(g, a)
+		if err != nil || x == nil {
+			return 0, false, err
+		}
+		y, err := row(g, b)
+		if err != nil || y == nil {
+			return 0, false, err
+		}
+		return distanceOf(metric, kernel(x, y)), true, nil
+	}
+}

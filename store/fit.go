@@ -1,0 +1,398 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"sync"
+	"time"
+
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/latentdb/latentdb/embed"
+	bolt "go.etcd.io/bbolt"
+)
+
+// Bounds of the rows that training holds in memory.
+const (
+	maxSampleRows  = 200_000
+	maxSampleBytes = 512 << 20
+	// MaxEpochs is the most epochs a fit may be asked for.
+	MaxEpochs = 1000
+)
+
+// fitState is the running fit of a collection, or how the last one ended.
+type fitState struct {
+	mu      sync.Mutex
+	status  FitStatus
+	current *fitRun
+	running sync.WaitGroup
+	// triedAt is how many points there were when a fit last began by itself.
+	triedAt int
+	drift   driftWatch
+}
+
+// fitRun is one fit.
+type fitRun struct {
+	c         *Collection
+	opts      FitOptions
+	automatic bool
+	number    uint64
+	began     time.Time
+	cancel    context.CancelFunc
+	done      chan struct{}
+	report    *Report
+	err       error
+}
+
+// Fit trains a new generation on the points, indexes their latents, and
+// switches to it; searches go on with the old one meanwhile. nil options mean
+// the collection's own. It returns what was learned. ErrTooFew if there are
+// fewer than 3 points or all are identical; ErrFitRunning if another caller's
+// fit is running (one that began by itself gives way). Cancelling the context
+// leaves everything as it was.
+func (c *Collection) Fit(ctx context.Context, opts *FitOptions) (*Report, error) {
+	run, err := c.startFit(ctx, opts, false)
+	if err != nil {
+		return nil, err
+	}
+	<-run.done
+	return run.report, run.err
+}
+
+// StartFit is Fit in the background. It returns the number of the generation
+// being made. WaitFit waits for it, FitStatus follows it.
+func (c *Collection) StartFit(opts *FitOptions) (generation uint64, err error) {
+	run, err := c.startFit(context.Background(), opts, false)
+	if err != nil {
+		return 0, err
+	}
+	return run.number, nil
+}
+
+// WaitFit waits until no fit runs, and returns how the last one ended.
+func (c *Collection) WaitFit(ctx context.Context) (FitStatus, error) {
+	for {
+		c.fits.mu.Lock()
+		run, status := c.fits.current, c.fits.status
+		c.fits.mu.Unlock()
+		if run == nil {
+			return status, nil
+		}
+		select {
+		case <-run.done:
+		case <-ctx.Done():
+			return c.FitStatus(), ctx.Err()
+		}
+	}
+}
+
+// FitStatus is the running fit, or how the last one ended.
+func (c *Collection) FitStatus() FitStatus {
+	c.fits.mu.Lock()
+	defer c.fits.mu.Unlock()
+	return c.fits.status
+}
+
+// CancelFit stops the running fit and tells whether there was one. It returns
+// when it has stopped; the active generation stays.
+func (c *Collection) CancelFit() bool {
+	c.fits.mu.Lock()
+	run := c.fits.current
+	c.fits.mu.Unlock()
+	if run == nil {
+		return false
+	}
+	run.cancel()
+	<-run.done
+	return true
+}
+
+func (o *FitOptions) validate() error {
+	switch {
+	case o.Dim < 0 || o.Dim > MaxDim:
+		return invalid("dim", "is %d; it must be 1 to %d, or 0 for the collection's own", o.Dim, MaxDim)
+	case o.Epochs < 0 || o.Epochs > MaxEpochs:
+		return invalid("epochs", "is %d; it must be 1 to %d, or 0 to choose", o.Epochs, MaxEpochs)
+	case o.Encoder != "" && !o.Encoder.Valid():
+		return invalid("encoder", "%q is not one of %v", o.Encoder, embed.Encoders())
+	}
+	return nil
+}
+
+func (c *Collection) startFit(ctx context.Context, opts *FitOptions, automatic bool) (*fitRun, error) {
+	run := &fitRun{c: c, automatic: automatic, began: time.Now(), done: make(chan struct{})}
+	if opts != nil {
+		run.opts = *opts
+	}
+	if err := errors.Join(ctx.Err(), run.opts.validate()); err != nil {
+		return nil, err
+	}
+	if n := c.points.Load(); n < minFitPoints {
+		return nil, fmt.Errorf("%w: %d points, a fit needs at least %d", ErrTooFew, n, minFitPoints)
+	}
+	for {
+		c.fits.mu.Lock()
+		other := c.fits.current
+		if other == nil {
+			break // with the lock held
+		}
+		c.fits.mu.Unlock()
+		if automatic || !other.automatic {
+			return nil, ErrFitRunning
+		}
+		other.cancel()
+		<-other.done
+	}
+	defer c.fits.mu.Unlock()
+	if c.stopped() {
+		return nil, ErrClosed
+	}
+	var err error
+	if run.number, err = c.nextGeneration(); err != nil {
+		return nil, err
+	}
+	ctx, run.cancel = context.WithCancel(ctx)
+	c.fits.current = run
+	c.fits.status = FitStatus{State: FitRunning, Generation: run.number, Stage: "read"}
+	c.fits.running.Add(1)
+	go run.run(ctx)
+	return run, nil
+}
+
+// nextGeneration takes a number that no generation ever had.
+func (c *Collection) nextGeneration() (n uint64, err error) {
+	err = c.update(func(tx *bolt.Tx) error {
+		g, err := groundOf(tx)
+		if err != nil {
+			return err
+		}
+		n = g.number(keyGeneration) + 1
+		return g.putNumber(keyGeneration, n)
+	})
+	return n, err
+}
+
+func (r *fitRun) run(ctx context.Context) {
+	c := r.c
+	defer c.fits.running.Done()
+	defer r.cancel()
+	c.holds.Add(1)
+	r.report, r.err = r.make(ctx)
+	c.holds.Add(-1)
+	if r.err != nil {
+		if err := os.RemoveAll(c.generationDir(r.number)); err != nil {
+			c.log.Warn("removing an unfinished generation", "generation", r.number, "error", err)
+		}
+	}
+	r.update(func(s *FitStatus) {
+		s.Stage, s.ETASeconds = "", 0
+		switch {
+		case r.err == nil:
+			s.State = FitDone
+		case errors.Is(r.err, context.Canceled):
+			s.State = FitCancelled
+		default:
+			s.State, s.Error = FitFailed, r.err.Error()
+		}
+		c.log.Info("fit ended", "generation", r.number, "state", s.State, "error", s.Error, "seconds", s.Seconds)
+	})
+	c.fits.mu.Lock()
+	c.fits.current = nil
+	if r.err == nil {
+		c.fits.triedAt = 0
+	}
+	c.fits.mu.Unlock()
+	close(r.done)
+	if r.err == nil {
+		c.maybeAutoFit() // points may have come in plenty meanwhile
+	}
+}
+
+// update changes the fit's status and tells whoever follows it.
+func (r *fitRun) update(f func(*FitStatus)) {
+	r.c.fits.mu.Lock()
+	s := &r.c.fits.status
+	s.Seconds = time.Since(r.began).Seconds()
+	f(s)
+	status := *s
+	r.c.fits.mu.Unlock()
+	if r.opts.Progress != nil {
+		r.opts.Progress(status)
+	}
+}
+
+// make trains, encodes, indexes, measures and switches.
+func (r *fitRun) make(ctx context.Context) (*Report, error) {
+	c := r.c
+	gen := &generation{number: r.number, tail: newTail(0)}
+	sample, err := r.sample(ctx, gen)
+	if err != nil {
+		return nil, err
+	}
+	result, err := r.train(ctx, gen, sample.rows)
+	if err != nil {
+		return nil, err
+	}
+	if err := gen.seal(result); err != nil {
+		return nil, err
+	}
+	gen.report = r.firstReport(gen, result, sample)
+	gen.stats.take(result, sample)
+	engine := c.Config().Engine
+	if engine == EngineAuto {
+		engine = EngineHNSW
+	}
+	if err := c.freshIndex(gen, engine); err != nil {
+		return nil, err
+	}
+	if err := r.encode(ctx, gen); err != nil {
+		return nil, err
+	}
+	r.update(func(s *FitStatus) { s.Stage, s.ETASeconds = "calibrate", 0 })
+	if err := c.measure(ctx, gen, sample); err != nil {
+		return nil, err
+	}
+	if err := c.persist(gen); err != nil {
+		return nil, err
+	}
+	if err := r.finishReport(gen); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c.switchMu.Lock()
+	defer c.switchMu.Unlock()
+	c.fits.drift.reset()
+	return gen.report, c.switchTo(gen, true)
+}
+
+func (r *fitRun) train(ctx context.Context, gen *generation, rows blas32.General) (*embed.Result, error) {
+	cfg := r.c.Config()
+	tc := embed.Config{
+		Encoder: cfg.Encoder, Dim: cfg.Dim, Recall: cfg.Recall, Epochs: r.opts.Epochs, Seed: r.seed(),
+		Workers: r.c.opts.Workers, InputScale: gen.fitted.InputScale(),
+	}
+	if r.opts.Encoder != "" {
+		tc.Encoder = r.opts.Encoder
+	}
+	if r.opts.Dim != 0 {
+		tc.Dim = r.opts.Dim
+	}
+	if r.opts.AutoDim {
+		tc.Dim = 0
+	}
+	began := time.Now()
+	tc.Progress = func(p embed.Progress) {
+		if !p.Scored {
+			return
+		}
+		r.update(func(s *FitStatus) {
+			s.Stage, s.Epoch, s.Epochs, s.Loss, s.RecallAt50 = "train", p.Epoch, p.Epochs, p.Loss, p.Recall50
+			if p.Epoch > 0 {
+				s.ETASeconds = time.Since(began).Seconds() / float64(p.Epoch) * float64(p.Epochs-p.Epoch)
+			}
+		})
+	}
+	result, err := embed.Train(ctx, gen.fitted.Layout(), rows, tc)
+	if errors.Is(err, embed.ErrData) {
+		return nil, fmt.Errorf("%w: %w", ErrTooFew, err)
+	}
+	return result, err
+}
+
+// seal gives the generation its trained model and their common hash.
+func (g *generation) seal(result *embed.Result) error {
+	g.model = result.Model
+	model, err := g.model.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	fitted, err := g.fitted.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	g.hash = hashOf(model, fitted)
+	return nil
+}
+
+func (r *fitRun) encode(ctx context.Context, gen *generation) error {
+	total, began := int(r.c.points.Load()), time.Now()
+	return r.c.encodeAll(ctx, gen, func(done int) {
+		r.update(func(s *FitStatus) {
+			s.Stage = "index"
+			s.ETASeconds = time.Since(began).Seconds() / float64(done) * float64(max(0, total-done))
+		})
+	})
+}
+
+func (r *fitRun) firstReport(gen *generation, result *embed.Result, sample *fitSample) *Report {
+	learned, pca := result.Learned, result.PCA
+	return &Report{
+		Generation: gen.number, Source: gen.fitted.Spec().Kind(), Features: gen.fitted.Width(),
+		Dim: gen.model.Dim(), Encoder: string(gen.model.Encoder()), HeldOut: len(result.Held),
+		MSE: Versus{learned.MSE, pca.MSE}, MSEInput: Versus{learned.MSEInput, pca.MSEInput},
+		RecallAt10: Versus{learned.Recall10, pca.Recall10}, RecallAt50: Versus{learned.Recall50, pca.Recall50},
+		RecallAt100:    Versus{learned.Recall100, pca.Recall100},
+		Int8RecallLoss: codeLoss(result),
+		Settings: Settings{Settings: gen.model.Settings(), Recall: r.c.Config().Recall,
+			DimReason: result.DimReason, SampledRows: sample.rows.Rows, Code: codeName(result)},
+	}
+}
+
+// codeLoss is what storing latents as they are stored costs in recall@10.
+func codeLoss(r *embed.Result) float64 {
+	if r.Model.CodeStep() == 0 {
+		return 0
+	}
+	return r.Learned.Recall10 - r.Int8.Recall10
+}
+
+func codeName(r *embed.Result) string {
+	if r.Model.CodeStep() == 0 {
+		return fmt.Sprintf("float32: int8 would cost %.3f of recall@10", r.Learned.Recall10-r.Int8.Recall10)
+	}
+	return "int8"
+}
+
+// finishReport adds what is known once the generation is indexed and saved.
+func (r *fitRun) finishReport(gen *generation) error {
+	rep, dir := gen.report, r.c.generationDir(gen.number)
+	disk, err := dirBytes(dir)
+	if err != nil {
+		return err
+	}
+	n := float64(max(1, gen.index.Len()))
+	rep.Points, gen.stats.Points = gen.index.Len(), gen.index.Len()
+	rep.BytesPerPoint = Bytes{
+		RAM: math.Round(float64(gen.index.Bytes())/n*10) / 10, Disk: math.Round(float64(disk)/n*10) / 10,
+		Input: float64(4 * rep.Features),
+	}
+	rep.Compression = float64(4*rep.Features) / float64(gen.model.CodeSize())
+	rep.FitSeconds = time.Since(r.began).Seconds()
+	return saveReport(rep, dir)
+}
+
+// take keeps which points were held out, and as many that were not.
+func (s *fitStats) take(result *embed.Result, sample *fitSample) {
+	sample.held = result.Held
+	isHeld := make(map[int]bool, len(sample.held))
+	for _, i := range sample.held {
+		isHeld[i] = true
+		s.HeldOut = append(s.HeldOut, sample.slots[i])
+	}
+	stride := max(1, (sample.rows.Rows-len(sample.held))/max(1, len(sample.held)))
+	for i, n := 0, 0; i < sample.rows.Rows && len(sample.train) < len(sample.held); i++ {
+		if isHeld[i] {
+			continue
+		}
+		if n%stride == 0 {
+			sample.train = append(sample.train, i)
+			s.Train = append(s.Train, sample.slots[i])
+		}
+		n++
+	}
+}

@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/latentdb/latentdb/embed"
+	"github.com/latentdb/latentdb/index"
+)
+
+// fitSample is the rows that training sees, and their slots.
+type fitSample struct {
+	rows  blas32.General
+	slots []uint32
+	// train and held are positions in rows.
+	held, train []int
+}
+
+// sample fits the front end and reads the rows of a uniform sample of points.
+func (r *fitRun) sample(ctx context.Context, gen *generation) (*fitSample, error) {
+	c := r.c
+	slots, err := c.sampleSlots(ctx, maxSampleRows, r.seed())
+	if err != nil {
+		return nil, err
+	}
+	allow := index.NewBitmap(slots...)
+	if gen.fitted, err = c.Config().Source.Fit(c.records(ctx, allow)); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	width := gen.fitted.Width()
+	if most := maxSampleBytes / 4 / width; len(slots) > most {
+		if slots, err = c.sampleSlots(ctx, most, r.seed()); err != nil {
+			return nil, err
+		}
+		allow = index.NewBitmap(slots...)
+	}
+	s := &fitSample{}
+	data := make([]float32, 0, width*len(slots))
+	err = c.eachRow(ctx, gen, allow, func(chunk []storedRecord, rows []float32) error {
+		data = append(data, rows...)
+		for _, rec := range chunk {
+			s.slots = append(s.slots, rec.slot)
+		}
+		return nil
+	})
+	s.rows = embed.MatrixOf(data, width)
+	if err == nil && s.rows.Rows < minFitPoints {
+		err = fmt.Errorf("%w: %d points, a fit needs at least %d", ErrTooFew, s.rows.Rows, minFitPoints)
+	}
+	return s, err
+}
+
+// sampleSlots draws up to n slots that hold points, uniformly, ascending.
+func (c *Collection) sampleSlots(ctx context.Context, n int, seed uint64) ([]uint32, error) {
+	rng := rand.New(rand.NewPCG(seed, 0x5a3f1e))
+	var out []uint32
+	seen := 0
+	err := c.view(func(g *ground) error {
+		return g.slots.ForEach(func(k, _ []byte) error {
+			seen++
+			slot := binary.BigEndian.Uint32(k)
+			if len(out) < n {
+				out = append(out, slot)
+			} else if i := rng.IntN(seen); i < n {
+				out[i] = slot
+			}
+			return nil
+		})
+	})
+	slices.Sort(out)
+	return out, errors.Join(err, ctx.Err())
+}
+
+func (r *fitRun) seed() uint64 {
+	if r.opts.Seed != 0 {
+		return r.opts.Seed
+	}
+	return 1
+}

@@ -1,0 +1,260 @@
+package store
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"iter"
+	"math"
+
+	"github.com/latentdb/latentdb/embed"
+	"github.com/latentdb/latentdb/embed/source"
+	"github.com/latentdb/latentdb/index"
+)
+
+// minFitPoints is the fewest points a collection can be fitted on.
+const minFitPoints = embed.MinRows
+
+// engines are the indexes a collection may use.
+var engines = []index.Engine{index.HNSW, index.Flat}
+
+func engineByName(name string) *index.Engine {
+	for i := range engines {
+		if engines[i].Name == name {
+			return &engines[i]
+		}
+	}
+	return nil
+}
+
+func engineNames() []string {
+	names := []string{EngineAuto}
+	for _, e := range engines {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
+// generation is one trained model of a field with the latents of all points in
+// an index. A query pins one generation and asks nothing of another. Model and
+// fitted front end never change; index and tail follow the points.
+//
+// Generation 0 has no model: its index is the exact scan over feature rows.
+type generation struct {
+	number uint64
+	fitted source.Fitted
+	model  *embed.Model // nil for generation 0
+	// hash is the SHA-256 of model and front end: what derived files must name.
+	hash   [32]byte
+	report *Report
+	// fitStats are what answers need of the fit; see fitStats.
+	stats fitStats
+
+	// fittedOn is, for generation 0, how many points the front end was fitted on.
+	fittedOn int
+
+	index index.Index
+	tail  *tail
+
+	indexer indexerState
+}
+
+// fitStats are measures of a fit kept with the model.
+type fitStats struct {
+	// HeldOutMSE is the mean error of held-out rows, MaxHeldOutMSE the largest;
+	// a record far above it is out of distribution.
+	HeldOutMSE    float64 `json:"held_out_mse"`
+	MaxHeldOutMSE float64 `json:"max_held_out_mse"`
+	// ResidualVariance is, per feature, the mean squared residual on held-out rows.
+	ResidualVariance []float32 `json:"residual_variance"`
+	// Points is how many points the collection held.
+	Points int `json:"points"`
+	// HeldOut are the slots that training never saw.
+	HeldOut []uint32 `json:"held_out"`
+	// Train are slots that training saw, as many as HeldOut.
+	Train []uint32 `json:"train"`
+}
+
+// width is the length of the rows in the index: a latent, or a feature row
+// before any fit.
+func (g *generation) width() int {
+	if g.model != nil {
+		return g.model.Dim()
+	}
+	return g.fitted.Width()
+}
+
+// featureRow is the feature row of stored bytes.
+func (g *generation) featureRow(record []byte) ([]float32, error) {
+	row := make([]float32, g.fitted.Width())
+	if err := g.fitted.Row(row, record); err != nil {
+		return nil, err
+	}
+	return row, nil
+}
+
+// indexRows maps feature rows to what the index holds of them, in place of a
+// copy: the latents rounded to their int8 codes, or the rows themselves.
+func (g *generation) indexRows(rows []float32) ([]float32, error) {
+	if g.model == nil {
+		return rows, nil
+	}
+	z, err := g.encode(rows)
+	if err != nil {
+		return nil, err
+	}
+	g.model.Round(z)
+	return z, nil
+}
+
+// encode maps feature rows to latents.
+func (g *generation) encode(rows []float32) ([]float32, error) {
+	m := embed.MatrixOf(rows, g.fitted.Width())
+	z := embed.NewMatrix(m.Rows, g.model.Dim())
+	if err := g.model.Encode(z, m); err != nil {
+		return nil, err
+	}
+	return z.Data, nil
+}
+
+// target is a query's feature row as the index is asked for it: rounded like
+// what is stored, so that a record lies at distance 0 from its copy, unless the
+// int8 codes do not reach that far.
+func (g *generation) target(row []float32) ([]float32, error) {
+	if g.model == nil {
+		return row, nil
+	}
+	z, err := g.encode(row)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range z {
+		if math.Abs(float64(v)) > float64(g.model.CodeReach()) {
+			return z, nil
+		}
+	}
+	g.model.Round(z)
+	return z, nil
+}
+
+// prepareRows fills in the index rows of prepared points.
+func (g *generation) prepareRows(points []preparedPoint) error {
+	if g.fitted == nil {
+		return nil // the first records fit the front end when they are published
+	}
+	width := g.fitted.Width()
+	rows := make([]float32, width*len(points))
+	for i := range points {
+		if err := g.fitted.Row(rows[i*width:(i+1)*width], points[i].record); err != nil {
+			return invalidCause(fmt.Sprintf("points[%d].record", points[i].at), err)
+		}
+	}
+	out, err := g.indexRows(rows)
+	if err != nil {
+		return invalidCause("points", err)
+	}
+	d := g.width()
+	for i := range points {
+		points[i].row = out[i*d : (i+1)*d : (i+1)*d]
+	}
+	return nil
+}
+
+// rowOfSlot is what the index should hold of a slot: nil if it has no point.
+// made maps ids to rows that are known already.
+func (g *generation) rowOfSlot(gr *ground, slot uint32, made map[ID][]float32) ([]float32, error) {
+	e, ok, err := gr.entry(slot)
+	if err != nil || !ok {
+		return nil, err
+	}
+	if row := made[e.id]; row != nil {
+		return row, nil
+	}
+	record, err := gr.record(slot)
+	if err != nil {
+		return nil, err
+	}
+	row, err := g.featureRow(record)
+	if err != nil {
+		return nil, err
+	}
+	return g.indexRows(row)
+}
+
+// hashOf names a model with its front end.
+func hashOf(model, fitted []byte) [32]byte {
+	h := sha256.New()
+	h.Write(model)
+	h.Write(fitted)
+	return [32]byte(h.Sum(nil))
+}
+
+// newGenerationZero fits the front end on records and returns a generation
+// without a network and with an empty index. records may be nil.
+func newGenerationZero(cfg Config, records iter.Seq2[[]byte, error]) (*generation, error) {
+	g := &generation{tail: newTail(0)}
+	if records == nil {
+		return g, nil
+	}
+	var err error
+	if g.fitted, err = cfg.Source.Fit(records); err != nil {
+		return nil, err
+	}
+	state, err := g.fitted.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	g.hash = hashOf(nil, state)
+	g.index, err = index.Flat.New(index.Config{Dim: g.fitted.Width(), Metric: cfg.Metric})
+	return g, err
+}
+
+// frontEndIsStale tells whether generation 0 should fit its front end anew: when
+// it has none yet and, for a table, whose scales and levels come from the
+// data, when the points have doubled.
+func (g *generation) frontEndIsStale(points int) bool {
+	if g.fitted == nil {
+		return points > 0
+	}
+	return g.fitted.Spec().Kind() == "table" && points >= 2*g.fittedOn
+}
+
+// metric is how the index measures: latents by Euclidean distance, feature
+// rows by the collection's metric.
+func (g *generation) metric(cfg Config) Metric {
+	if g.model != nil {
+		return Euclid
+	}
+	return cfg.Metric
+}
+
+// scoreOf turns an index distance into a score: the one place that does.
+// Qdrant's convention: the similarity for Cosine and Dot, the distance itself
+// for Euclid (which the index keeps squared) and Manhattan.
+func scoreOf(m Metric, distance float32) float64 {
+	switch m {
+	case Cosine:
+		return 1 - float64(distance)
+	case Dot:
+		return -float64(distance)
+	case Euclid:
+		return math.Sqrt(max(0, float64(distance)))
+	}
+	return float64(distance)
+}
+
+// distanceOf is the distance that people are shown: scoreOf's for metrics that
+// are distances, 1 - cosine and the negative product for the others.
+func distanceOf(m Metric, distance float32) float64 {
+	if m == Euclid {
+		return math.Sqrt(max(0, float64(distance)))
+	}
+	return float64(distance)
+}
+
+// betterScore tells whether score a is closer than b, or as close.
+func betterScore(m Metric, a, b float64) bool {
+	if m == Cosine || m == Dot {
+		return a >= b
+	}
+	return a <= b
+}

@@ -1,0 +1,308 @@
+package store
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"runtime"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// The buckets of points.db; FORMAT.md gives their bytes.
+var (
+	bucketMeta     = []byte("meta")
+	bucketIDs      = []byte("ids")
+	bucketSlots    = []byte("slots")
+	bucketFree     = []byte("free")
+	bucketRecords  = []byte("records")
+	bucketPayloads = []byte("payloads")
+	bucketChanges  = []byte("changes")
+	bucketModels   = []byte("models")
+
+	keyFormat         = []byte("format")
+	keyConfig         = []byte("config")
+	keySeq            = []byte("seq")
+	keyForgotten      = []byte("forgotten")
+	keyNextSlot       = []byte("next_slot")
+	keyPoints         = []byte("points")
+	keyGeneration     = []byte("last_generation")
+	keyPrefixActive   = "active:"
+	fieldBucketPrefix = "field:"
+)
+
+// defaultField is the one field that collections have.
+const defaultField = ""
+
+// formatVersion is the version of every file this package writes.
+const formatVersion = 1
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// pointsMapping is how much of points.db is mapped at first: a mapping that
+// need not grow keeps writers from stalling behind readers.
+const pointsMapping = 1 << 30
+
+// openBolt opens a bbolt file with this package's settings. mapping is the
+// size of the first memory mapping, 0 for as much as the file has. Windows
+// would give the file that size, so it is left at 0 there.
+func openBolt(path string, noSync bool, mapping int) (*bolt.DB, error) {
+	opts := &bolt.Options{
+		Timeout:      time.Second,
+		FreelistType: bolt.FreelistMapType,
+		NoSync:       noSync,
+	}
+	if runtime.GOOS != "windows" && ^uint(0)>>32 != 0 {
+		opts.InitialMmapSize = mapping
+	}
+	var db *bolt.DB
+	err := guarded(path, func() (err error) {
+		db, err = bolt.Open(path, 0o600, opts)
+		return err
+	})
+	switch {
+	case errors.Is(err, ErrCorrupt):
+		return nil, err
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		return nil, fmt.Errorf("%w: %s: %v", ErrCorrupt, path, err)
+	case err != nil:
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			return nil, fmt.Errorf("store: %w", err)
+		}
+		return nil, fmt.Errorf("store: open: %w", err)
+	}
+	db.AllocSize = 1 << 20 // the file grows by this much: bbolt's 16 MiB would dwarf small collections
+	return db, nil
+}
+
+// sealed is a value behind its CRC32C: what every record, slot and payload is
+// stored as, since bbolt does not notice a flipped byte in a value.
+func sealed(parts ...[]byte) []byte {
+	out := make([]byte, 4, 64)
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	binary.BigEndian.PutUint32(out, crc32.Checksum(out[4:], castagnoli))
+	return out
+}
+
+// unseal checks a stored value and returns what it holds, within v's memory.
+func unseal(what string, slot uint32, v []byte) ([]byte, error) {
+	if len(v) < 4 || crc32.Checksum(v[4:], castagnoli) != binary.BigEndian.Uint32(v) {
+		return nil, fmt.Errorf("%w: %s of slot %d fails its checksum", ErrCorrupt, what, slot)
+	}
+	return v[4:], nil
+}
+
+func slotKey(slot uint32) []byte { return binary.BigEndian.AppendUint32(nil, slot) }
+func seqKey(seq uint64) []byte   { return binary.BigEndian.AppendUint64(nil, seq) }
+
+// ground reads one collection's ground state within a bbolt transaction.
+// Byte slices it returns are valid until the transaction ends.
+type ground struct {
+	tx *bolt.Tx
+
+	meta, ids, slots, free, records, payloads, changes, models *bolt.Bucket
+}
+
+func groundOf(tx *bolt.Tx) (*ground, error) {
+	g := &ground{tx: tx}
+	field := []byte(fieldBucketPrefix + defaultField)
+	for _, b := range []struct {
+		dst  **bolt.Bucket
+		name []byte
+		sub  bool
+	}{
+		{&g.meta, bucketMeta, false}, {&g.ids, bucketIDs, false}, {&g.slots, bucketSlots, false},
+		{&g.free, bucketFree, false}, {&g.payloads, bucketPayloads, false}, {&g.changes, bucketChanges, false},
+		{&g.records, bucketRecords, true}, {&g.models, bucketModels, true},
+	} {
+		*b.dst = tx.Bucket(b.name)
+		if *b.dst != nil && b.sub {
+			*b.dst = (*b.dst).Bucket(field)
+		}
+		if *b.dst == nil {
+			return nil, fmt.Errorf("%w: points.db has no bucket %q", ErrCorrupt, b.name)
+		}
+	}
+	// These are written in ascending order; full pages halve the file.
+	for _, b := range []*bolt.Bucket{g.slots, g.records, g.payloads, g.changes} {
+		b.FillPercent = 0.9
+	}
+	return g, nil
+}
+
+// initGround makes the buckets of a new collection.
+func initGround(tx *bolt.Tx, cfg Config) error {
+	for _, name := range [][]byte{bucketMeta, bucketIDs, bucketSlots, bucketFree, bucketRecords, bucketPayloads, bucketChanges, bucketModels} {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
+	}
+	for _, name := range [][]byte{bucketRecords, bucketModels} {
+		if _, err := tx.Bucket(name).CreateBucket([]byte(fieldBucketPrefix + defaultField)); err != nil {
+			return err
+		}
+	}
+	data, err := json.Marshal(cfg)
+	if err != nil {
+		return err
+	}
+	meta := tx.Bucket(bucketMeta)
+	if err := meta.Put(keyFormat, binary.BigEndian.AppendUint32(nil, formatVersion)); err != nil {
+		return err
+	}
+	return meta.Put(keyConfig, data)
+}
+
+// checkFormat refuses files of a newer version.
+func checkFormat(what string, v []byte) error {
+	if len(v) != 4 {
+		return fmt.Errorf("%w: %s has no format version", ErrCorrupt, what)
+	}
+	if f := binary.BigEndian.Uint32(v); f > formatVersion {
+		return fmt.Errorf("%w: %s has format %d, this version reads up to %d", ErrFormat, what, f, formatVersion)
+	}
+	return nil
+}
+
+func (g *ground) config() (Config, error) {
+	var cfg Config
+	if err := json.Unmarshal(g.meta.Get(keyConfig), &cfg); err != nil {
+		return cfg, fmt.Errorf("%w: configuration: %v", ErrCorrupt, err)
+	}
+	return cfg, nil
+}
+
+func (g *ground) putConfig(cfg Config) error {
+	data, err := json.Marshal(cfg)
+	if err != nil {
+		return err
+	}
+	return g.meta.Put(keyConfig, data)
+}
+
+func (g *ground) number(key []byte) uint64 {
+	if v := g.meta.Get(key); len(v) == 8 {
+		return binary.BigEndian.Uint64(v)
+	}
+	return 0
+}
+
+func (g *ground) putNumber(key []byte, n uint64) error {
+	return g.meta.Put(key, binary.BigEndian.AppendUint64(nil, n))
+}
+
+// slotEntry is what the slots bucket says of one slot.
+type slotEntry struct {
+	id ID
+	// seq is the last change of the slot's record.
+	seq uint64
+}
+
+// slotOf finds a point's slot.
+func (g *ground) slotOf(id ID) (uint32, bool, error) {
+	v := g.ids.Get(id.key())
+	if v == nil {
+		return 0, false, nil
+	}
+	if len(v) != 4 {
+		return 0, false, fmt.Errorf("%w: slot of id %s has %d bytes", ErrCorrupt, id, len(v))
+	}
+	return binary.BigEndian.Uint32(v), true, nil
+}
+
+// entry reads a slot; ok is false where it holds no point.
+func (g *ground) entry(slot uint32) (e slotEntry, ok bool, err error) {
+	v := g.slots.Get(slotKey(slot))
+	if v == nil {
+		return e, false, nil
+	}
+	e, err = decodeEntry(slot, v)
+	return e, err == nil, err
+}
+
+func decodeEntry(slot uint32, v []byte) (slotEntry, error) {
+	body, err := unseal("entry", slot, v)
+	if err != nil {
+		return slotEntry{}, err
+	}
+	if len(body) < 8 {
+		return slotEntry{}, fmt.Errorf("%w: entry of slot %d has %d bytes", ErrCorrupt, slot, len(body))
+	}
+	id, err := idOfKey(body[8:])
+	return slotEntry{id: id, seq: binary.BigEndian.Uint64(body)}, err
+}
+
+// record reads the stored bytes of a slot that holds a point.
+func (g *ground) record(slot uint32) ([]byte, error) {
+	return unseal("record", slot, g.records.Get(slotKey(slot)))
+}
+
+// payload reads a slot's payload; nil where it has none.
+func (g *ground) payload(slot uint32) (Payload, error) {
+	v := g.payloads.Get(slotKey(slot))
+	if v == nil {
+		return nil, nil
+	}
+	body, err := unseal("payload", slot, v)
+	if err != nil {
+		return nil, err
+	}
+	return decodePayload(body)
+}
+
+// change is one entry of the change log: a slot whose record changed. What it
+// changed to is the slot's present state, so replay is idempotent.
+type change struct {
+	seq  uint64
+	slot uint32
+}
+
+// changesAfter lists up to limit changes after a seq, in order.
+func (g *ground) changesAfter(seq uint64, limit int) ([]change, error) {
+	var out []change
+	c := g.changes.Cursor()
+	for k, v := c.Seek(seqKey(seq + 1)); k != nil && len(out) < limit; k, v = c.Next() {
+		if len(k) != 8 || len(v) != 4 {
+			return nil, fmt.Errorf("%w: change log entry %x", ErrCorrupt, k)
+		}
+		out = append(out, change{binary.BigEndian.Uint64(k), binary.BigEndian.Uint32(v)})
+	}
+	return out, nil
+}
+
+// checkLog tells whether the change log holds every change after a seq.
+func (g *ground) checkLog(after uint64) error {
+	if forgotten, last := g.number(keyForgotten), g.number(keySeq); after < forgotten || after > last {
+		return fmt.Errorf("%w: saved as of change %d, the log goes from %d to %d", ErrCorrupt, after, forgotten, last)
+	}
+	return nil
+}
+
+// trimChanges forgets changes up to a seq, some at a time so that no
+// transaction grows large.
+func (g *ground) trimChanges(upTo uint64, limit int) (more bool, err error) {
+	if err := g.putNumber(keyForgotten, max(upTo, g.number(keyForgotten))); err != nil {
+		return false, err
+	}
+	c := g.changes.Cursor()
+	for k, _ := c.First(); k != nil && binary.BigEndian.Uint64(k) <= upTo; k, _ = c.First() {
+		if limit == 0 {
+			return true, nil
+		}
+		if err := g.changes.Delete(k); err != nil {
+			return false, err
+		}
+		limit--
+	}
+	return false, nil
+}

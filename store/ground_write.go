@@ -1,0 +1,147 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// writer changes ground state within one bbolt transaction, for a group of
+// batches. Counters are kept here and written once, at the end.
+type writer struct {
+	*ground
+	seq      uint64
+	nextSlot uint64
+	points   uint64
+	changed  []change
+}
+
+func newWriter(g *ground) *writer {
+	return &writer{ground: g, seq: g.number(keySeq), nextSlot: g.number(keyNextSlot), points: g.number(keyPoints)}
+}
+
+// finish writes the counters.
+func (w *writer) finish() error {
+	return errors.Join(w.putNumber(keySeq, w.seq), w.putNumber(keyNextSlot, w.nextSlot), w.putNumber(keyPoints, w.points))
+}
+
+// allocate takes a free slot, the lowest freed one first.
+func (w *writer) allocate() (uint32, error) {
+	c := w.free.Cursor()
+	if k, _ := c.First(); k != nil {
+		slot := binary.BigEndian.Uint32(k)
+		return slot, c.Delete()
+	}
+	if w.nextSlot > math.MaxUint32-1 {
+		return 0, invalid("points", "a collection holds at most %d points", uint32(math.MaxUint32))
+	}
+	slot := uint32(w.nextSlot)
+	w.nextSlot++
+	return slot, nil
+}
+
+// upsert writes one point. A record that is the same byte for byte is left
+// alone: then only the payload changes, and no latent with it.
+func (w *writer) upsert(p *preparedPoint) error {
+	slot, known, err := w.slotOf(p.id)
+	if err != nil {
+		return err
+	}
+	if known {
+		same, err := w.record(slot)
+		if err == nil && bytes.Equal(same, p.record) {
+			return w.replacePayload(slot, p.payload)
+		}
+	} else {
+		if slot, err = w.allocate(); err != nil {
+			return err
+		}
+		if err := w.ids.Put(p.id.key(), slotKey(slot)); err != nil {
+			return err
+		}
+		w.points++
+	}
+	w.seq++
+	entry := sealed(seqKey(w.seq), p.id.key())
+	if err := errors.Join(w.slots.Put(slotKey(slot), entry), w.records.Put(slotKey(slot), sealed(p.record)), w.log(slot)); err != nil {
+		return err
+	}
+	return w.putPayload(slot, p.payload)
+}
+
+func (w *writer) log(slot uint32) error {
+	w.changed = append(w.changed, change{w.seq, slot})
+	return w.changes.Put(seqKey(w.seq), slotKey(slot))
+}
+
+func (w *writer) putPayload(slot uint32, data []byte) error {
+	if len(data) == 0 {
+		return w.payloads.Delete(slotKey(slot))
+	}
+	return w.payloads.Put(slotKey(slot), sealed(data))
+}
+
+// remove deletes a point and tells whether there was one.
+func (w *writer) remove(id ID) (bool, error) {
+	slot, known, err := w.slotOf(id)
+	if err != nil || !known {
+		return false, err
+	}
+	w.seq++
+	w.points--
+	key := slotKey(slot)
+	return true, errors.Join(w.ids.Delete(id.key()), w.slots.Delete(key), w.records.Delete(key),
+		w.payloads.Delete(key), w.free.Put(key, nil), w.log(slot))
+}
+
+// changePayload applies one payload change to the slots it selects.
+func (w *writer) changePayload(ch *preparedPayload, slots []uint32) error {
+	for _, slot := range slots {
+		var next Payload
+		old, err := w.payload(slot)
+		if err != nil {
+			return err
+		}
+		switch ch.Op {
+		case PayloadSet:
+			next = old.merged(ch.Payload)
+		case PayloadOverwrite:
+			next = ch.Payload
+		case PayloadDelete:
+			next = old.without(ch.Keys)
+		}
+		data, err := next.encode("payload")
+		if err != nil {
+			return err
+		}
+		if err := w.replacePayload(slot, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replacePayload is a change of its own, but not one of the change log: indexes
+// hold nothing of payloads.
+func (w *writer) replacePayload(slot uint32, data []byte) error {
+	w.seq++
+	return w.putPayload(slot, data)
+}
+
+// slotsOf finds the slots of ids, every one of which must exist.
+func (g *ground) slotsOf(ids []ID) ([]uint32, error) {
+	out := make([]uint32, 0, len(ids))
+	for _, id := range ids {
+		slot, ok, err := g.slotOf(id)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("%w: no point with id %s", ErrNotFound, id)
+		}
+		out = append(out, slot)
+	}
+	return out, nil
+}

@@ -1,0 +1,214 @@
+package store
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/latentdb/latentdb/embed/source"
+)
+
+// Environment of the child processes.
+const (
+	childRole = "LATENTDB_TEST_CHILD"
+	childDir  = "LATENTDB_TEST_DIR"
+	childSeed = "LATENTDB_TEST_SEED"
+)
+
+func runChild(role string) int {
+	var err error
+	switch role {
+	case "writer":
+		err = childWriter(os.Getenv(childDir), os.Getenv(childSeed))
+	case "holder":
+		err = childHolder(os.Getenv(childDir))
+	default:
+		err = fmt.Errorf("unknown role %q", role)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// child starts this binary again in a role.
+func child(t testing.TB, role, dir string, seed uint64) (*exec.Cmd, io.Reader) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childRole+"="+role, childDir+"="+dir, fmt.Sprintf("%s=%d", childSeed, seed))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, out
+}
+
+// childHolder holds a database open until it is killed.
+func childHolder(dir string) error {
+	if _, err := Open(dir, quiet()); err != nil {
+		return err
+	}
+	fmt.Println("open")
+	select {}
+}
+
+// stamped is a point whose vector and payload both tell its version.
+func stamped(id, version int) Point {
+	v := make([]float32, 8)
+	for i := range v {
+		v[i] = float32(version%97)*0.1 + float32((id*(i+3))%11)
+	}
+	return Point{ID: NumID(uint64(id)), Vector: v, Payload: Payload{"version": version}}
+}
+
+// Before a change is sent it is announced with "done" false, after it is
+// acknowledged with true; version 0 is a deletion.
+type ack struct {
+	ID, Version int
+	Done        bool
+}
+
+const killIDs = 60
+
+// childWriter changes points and tells each change before and after, until it
+// is killed.
+func childWriter(dir, seed string) error {
+	db, err := Open(dir, &Options{NoAutoFit: true, Workers: 1, SnapshotEvery: 7})
+	if err != nil {
+		return err
+	}
+	c, err := db.Collection("test")
+	if err != nil {
+		return err
+	}
+	var s uint64
+	if _, err := fmt.Sscan(seed, &s); err != nil {
+		return err
+	}
+	rng, out := rand.New(rand.NewPCG(s, 3)), json.NewEncoder(os.Stdout)
+	for version := int(s)*100_000 + 1; ; version++ {
+		id := rng.IntN(killIDs)
+		change := ack{ID: id, Version: version}
+		if rng.IntN(4) == 0 {
+			change.Version = 0
+		}
+		if err := out.Encode(change); err != nil {
+			return err
+		}
+		if change.Version == 0 {
+			_, err = c.Delete(ctx, NumID(uint64(id)))
+		} else {
+			err = c.Upsert(ctx, stamped(id, version))
+		}
+		if err != nil {
+			return err
+		}
+		change.Done = true
+		if err := out.Encode(change); err != nil {
+			return err
+		}
+	}
+}
+
+// TestKill kills a writing process at random moments. Whatever it acknowledged
+// must be there, nothing else may be but the one change it was at, and the
+// index must agree with the points.
+func TestKill(t *testing.T) {
+	rounds := 20
+	if testing.Short() {
+		rounds = 5
+	}
+	dir := t.TempDir()
+	db := openDB(t, dir, quiet())
+	c := create(t, db, Config{Source: source.Vector{}, Dim: 3})
+	want := make(map[int]int)
+	var points []Point
+	for id := range killIDs {
+		points = append(points, stamped(id, 1))
+		want[id] = 1
+	}
+	mustUpsert(t, c, points...)
+	rng := rand.New(rand.NewPCG(5, 5))
+	for round := range rounds {
+		if round == rounds/2 { // half of the rounds are with a model, its latents and snapshots
+			mustFit(t, c)
+		}
+		mustCheck(t, db)
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		cmd, out := child(t, "writer", dir, uint64(round+1))
+		timer := time.AfterFunc(time.Duration(60+rng.IntN(250))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		pending := follow(t, out, want)
+		_ = cmd.Wait() // it was killed
+		timer.Stop()
+		var err error
+		if db, err = Open(dir, quiet()); err != nil {
+			t.Fatal(err)
+		}
+		c = collection(t, db, "test")
+		mustCheck(t, db)
+		compareKilled(t, round, c, want, pending)
+		if t.Failed() {
+			break
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// follow reads what a writer tells until it dies, keeps what was acknowledged,
+// and returns the change that was not.
+func follow(t *testing.T, out io.Reader, want map[int]int) *ack {
+	t.Helper()
+	var pending *ack
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		var a ack
+		if json.Unmarshal(lines.Bytes(), &a) != nil {
+			break // the last line may be cut short
+		}
+		if !a.Done {
+			pending = &a
+			continue
+		}
+		want[a.ID], pending = a.Version, nil
+	}
+	return pending
+}
+
+func compareKilled(t *testing.T, round int, c *Collection, want map[int]int, pending *ack) {
+	t.Helper()
+	for id := range killIDs {
+		points, err := c.Get(ctx, With{Payload: true, Vector: true}, NumID(uint64(id)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := 0
+		if len(points) == 1 {
+			got = int(points[0].Payload["version"].(int64))
+			if v := stamped(id, got).Vector; trueScore(Euclid, v, points[0].Vector) != 0 {
+				t.Errorf("round %d: point %d has the payload of version %d and another vector", round, id, got)
+			}
+		}
+		switch {
+		case got == want[id]:
+		case pending != nil && pending.ID == id && got == pending.Version:
+			want[id] = got
+		default:
+			t.Errorf("round %d: point %d is of version %d, acknowledged was %d", round, id, got, want[id])
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/latentdb/latentdb/embed"
+	"github.com/latentdb/latentdb/embed/source"
+)
+
+// MaxCallRecords is the most records one call of Encode, Decode,
+// ReconstructRecords or ScoreRecords takes.
+const MaxCallRecords = 10_000
+
+// fittedGeneration pins the active generation, if it has a model.
+func (c *Collection) fittedGeneration(ctx context.Context) (*generation, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if c.stopped() {
+		return nil, ErrClosed
+	}
+	gen := c.active.Load()
+	if gen.model == nil {
+		return nil, fmt.Errorf("%w: fit it first", ErrNotFitted)
+	}
+	return gen, nil
+}
+
+// Quality is the report of the fit that made the active generation.
+// ErrNotFitted if there is none.
+func (c *Collection) Quality() (*Report, error) {
+	gen, err := c.fittedGeneration(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return gen.report, nil
+}
+
+// newRows checks new records and makes their feature rows, one after another.
+func (c *Collection) newRows(gen *generation, records []any) ([]float32, error) {
+	if len(records) > MaxCallRecords {
+		return nil, invalid("records", "%d records, more than %d", len(records), MaxCallRecords)
+	}
+	spec, width := c.Config().Source, gen.fitted.Width()
+	rows := make([]float32, width*len(records))
+	for i, r := range records {
+		stored, err := spec.Marshal(r)
+		if err == nil {
+			err = gen.fitted.Row(rows[i*width:(i+1)*width], stored)
+		}
+		if err != nil {
+			return nil, invalidCause(fmt.Sprintf("records[%d]", i), err)
+		}
+	}
+	return rows, nil
+}
+
+// Encode maps new records, in the form the source takes ([]float32 for
+// vectors), to latents of the active generation. The latents are float32, not
+// rounded to the int8 codes that are stored.
+func (c *Collection) Encode(ctx context.Context, records ...any) (generation uint64, latents [][]float32, err error) {
+	gen, err := c.fittedGeneration(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	rows, err := c.newRows(gen, records)
+	if err != nil {
+		return 0, nil, err
+	}
+	z, err := gen.encode(rows)
+	if err != nil {
+		return 0, nil, err
+	}
+	return gen.number, slices.Collect(slices.Chunk(z, gen.model.Dim())), nil
+}
+
+// Decode maps latents of the active generation to records in the source's own
+// form ([]float32 for vectors).
+func (c *Collection) Decode(ctx context.Context, latents ...[]float32) (generation uint64, records []any, err error) {
+	gen, err := c.fittedGeneration(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(latents) > MaxCallRecords {
+		return 0, nil, invalid("latents", "%d latents, more than %d", len(latents), MaxCallRecords)
+	}
+	z := embed.NewMatrix(len(latents), gen.model.Dim())
+	for i, l := range latents {
+		if len(l) != z.Cols {
+			return 0, nil, invalid(fmt.Sprintf("latents[%d]", i), "has %d values, the model's latents have %d", len(l), z.Cols)
+		}
+		copy(embed.Row(z, i), l)
+	}
+	rows := embed.NewMatrix(len(latents), gen.fitted.Width())
+	if err := gen.model.Decode(rows, z); err != nil {
+		return 0, nil, invalidCause("latents", err)
+	}
+	records = make([]any, rows.Rows)
+	for i := range records {
+		if records[i], err = gen.fitted.Record(embed.Row(rows, i)); err != nil {
+			return 0, nil, fmt.Errorf("store: %w", err)
+		}
+	}
+	return gen.number, records, nil
+}
+
+// Reconstruct decodes what the model kept of stored points, with the error of
+// each. ErrNotFound names an id that is not stored.
+func (c *Collection) Reconstruct(ctx context.Context, ids ...ID) ([]Reconstruction, error) {
+	gen, err := c.fittedGeneration(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) > MaxCallRecords {
+		return nil, invalid("ids", "%d ids, more than %d", len(ids), MaxCallRecords)
+	}
+	rows := make([][]float32, len(ids))
+	if err := c.view(func(g *ground) error {
+		slots, err := g.slotsOf(ids)
+		if err != nil {
+			return err
+		}
+		for i, slot := range slots {
+			record, err := g.record(slot)
+			if err != nil {
+				return err
+			}
+			if rows[i], err = gen.featureRow(record); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	out := make([]Reconstruction, len(ids))
+	for i, row := range rows {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if out[i], err = c.reconstruct(gen, row); err != nil {
+			return nil, err
+		}
+		out[i].ID = ids[i]
+	}
+	return out, nil
+}
+
+// ReconstructRecords is Reconstruct for new records.
+func (c *Collection) ReconstructRecords(ctx context.Context, records ...any) ([]Reconstruction, error) {
+	gen, err := c.fittedGeneration(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := c.newRows(gen, records)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Reconstruction, len(records))
+	width := gen.fitted.Width()
+	for i := range out {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if out[i], err = c.reconstruct(gen, rows[i*width:(i+1)*width]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (c *Collection) reconstruct(gen *generation, row []float32) (Reconstruction, error) {
+	decoded, residual, err := gen.residual(row)
+	if err != nil {
+		return Reconstruction{}, invalidCause("records", err)
+	}
+	record, err := gen.fitted.Record(decoded)
+	if err != nil {
+		return Reconstruction{}, fmt.Errorf("store: %w", err)
+	}
+	out := Reconstruction{Error: meanSquare(residual), Parts: []PartError{}}
+	if v, ok := record.([]float32); ok {
+		out.Vector = v
+	} else {
+		out.Record = record
+	}
+	for _, p := range largestParts(gen.fitted.Parts(squares(residual, nil), row, decoded)) {
+		out.Parts = append(out.Parts, PartError{Name: p.Name, Error: p.Weight})
+	}
+	return out, nil
+}
+
+// squares are squared residuals, each over its variance where those are given.
+func squares(residual, variance []float32) []float64 {
+	out := make([]float64, len(residual))
+	for i, r := range residual {
+		out[i] = float64(r) * float64(r)
+		if variance != nil {
+			out[i] /= float64(variance[i])
+		}
+	}
+	return out
+}
+
+func largestParts(parts []source.Part) []source.Part { return parts[:min(len(parts), maxParts)] }

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// TestOutliers plants points unlike the others, in two ways, and a filter.
+func TestOutliers(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), vectorConfig())
+	vectors := curved(41, 400, 8)
+	points := numbered(vectors)
+	rng := rand.New(rand.NewPCG(4, 1))
+	for i := range 4 {
+		far := slices.Clone(vectors[i])
+		for j := range far {
+			far[j] = float32(4 * rng.NormFloat64())
+		}
+		points = append(points, Point{ID: StringID(string(rune('a' + i))), Vector: far, Payload: Payload{"planted": true}})
+	}
+	mustUpsert(t, c, points...)
+	mustFit(t, c)
+	out, err := c.Outliers(ctx, OutlierQuery{Limit: 6})
+	if err != nil || len(out.Outliers) != 6 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	for i, o := range out.Outliers {
+		if i < 4 && (o.ID.kind != idString || o.Score < out.SuggestedCut || o.Payload["planted"] != true) {
+			t.Errorf("outlier %d is %s at %v, the cut is at %v", i, o.ID, o.Score, out.SuggestedCut)
+		}
+		if o.Score < 0 || o.Score > 1 || !(o.PValue > 0 && o.PValue <= 1) || i > 0 && o.Score > out.Outliers[i-1].Score {
+			t.Errorf("outlier %d: score %v, p %v", i, o.Score, o.PValue)
+		}
+		var share float64
+		for j, p := range o.Parts {
+			share += p.Share
+			if j > 0 && p.Share > o.Parts[j-1].Share {
+				t.Errorf("parts of %s do not fall: %v", o.ID, o.Parts)
+			}
+		}
+		if math.Abs(share-1) > 1e-6 {
+			t.Errorf("parts of %s are %v of the whole", o.ID, share)
+		}
+	}
+	plain, err := c.Outliers(ctx, OutlierQuery{Filter: &Filter{MustNot: []Condition{{Key: "planted", Match: &Match{Value: true}}}}})
+	if err != nil || len(plain.Outliers) != DefaultLimit || plain.Outliers[0].ID.kind != idNum {
+		t.Errorf("%+v, %v", plain, err)
+	}
+	fresh := curved(41, 405, 8)[404]
+	far := make([]float32, 8)
+	far[0], far[1] = -40, 40
+	scores, err := c.ScoreRecords(ctx, fresh, far)
+	if err != nil || len(scores.Scores) != 2 {
+		t.Fatalf("%+v, %v", scores, err)
+	}
+	if s := scores.Scores; s[0].Outlier || !s[1].Outlier || s[1].Score <= s[0].Score || len(s[0].Nearest) == 0 || len(s[1].Parts) == 0 {
+		t.Errorf("fresh %+v, far %+v", s[0], s[1])
+	}
+	// What was counted once is counted again once a point changed.
+	if _, err := c.Delete(ctx, StringID("a"), StringID("b"), StringID("c"), StringID("d")); err != nil {
+		t.Fatal(err)
+	}
+	if out, err = c.Outliers(ctx, OutlierQuery{Limit: 1}); err != nil || out.Outliers[0].ID.kind != idNum {
+		t.Errorf("%+v, %v", out, err)
+	}
+}

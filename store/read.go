@@ -1,0 +1,135 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+)
+
+// With says which parts of a point are read; the id always is. Vector is the
+// input vector of a vector collection, the stored latent of any other.
+type With struct {
+	Payload, Record, Vector bool
+}
+
+// ScrollQuery says which points Scroll yields.
+type ScrollQuery struct {
+	// From is the id to begin at; zero begins at the first.
+	From   ID
+	Filter *Filter
+	With   With
+}
+
+// Get reads points in the order of the ids; unknown ids are left out.
+func (c *Collection) Get(ctx context.Context, with With, ids ...ID) ([]Point, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	gen := c.active.Load()
+	out := make([]Point, 0, len(ids))
+	err := c.view(func(g *ground) error {
+		for i, id := range ids {
+			if err := id.validate(fmt.Sprintf("ids[%d]", i)); err != nil {
+				return err
+			}
+			slot, ok, err := g.slotOf(id)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				continue
+			}
+			p, err := c.readPoint(g, slot, with, gen)
+			if err != nil {
+				return err
+			}
+			out = append(out, p)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Count counts the points that a filter selects; nil counts all.
+func (c *Collection) Count(ctx context.Context, f *Filter) (int, error) {
+	if c.stopped() {
+		return 0, ErrClosed
+	}
+	selected, err := c.selection(ctx, f)
+	if err != nil {
+		return 0, err
+	}
+	if selected == nil {
+		return int(c.points.Load()), nil
+	}
+	return selected.Len(), nil
+}
+
+// scrollStep is how many points Scroll reads in one transaction.
+const scrollStep = 256
+
+// Scroll yields points in order of ids. It reads some at a time, so that a slow
+// reader holds up nobody; points written meanwhile may or may not be seen. An
+// error ends it.
+func (c *Collection) Scroll(ctx context.Context, q ScrollQuery) iter.Seq2[Point, error] {
+	return func(yield func(Point, error) bool) {
+		from := []byte{0}
+		if !q.From.IsZero() {
+			from = q.From.key()
+		}
+		for from != nil {
+			var points []Point
+			err := errors.Join(ctx.Err(), q.Filter.validate())
+			if err == nil {
+				err = c.view(func(g *ground) error {
+					var err error
+					points, from, err = c.scrollFrom(g, from, q)
+					return err
+				})
+			}
+			if err != nil {
+				yield(Point{}, err)
+				return
+			}
+			for _, p := range points {
+				if !yield(p, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// scrollFrom reads the next points from an id key on, and the key to go on
+// from; nil at the end. It looks at no more than a multiple of scrollStep, so
+// that a filter that selects little makes no long transaction.
+func (c *Collection) scrollFrom(g *ground, from []byte, q ScrollQuery) (points []Point, next []byte, err error) {
+	gen := c.active.Load()
+	looked := 0
+	cur := g.ids.Cursor()
+	for k, v := cur.Seek(from); k != nil; k, v = cur.Next() {
+		if len(points) == scrollStep || looked == 16*scrollStep {
+			return points, bytes.Clone(k), nil
+		}
+		looked++
+		id, err := idOfKey(k)
+		if err != nil || len(v) != 4 {
+			return nil, nil, fmt.Errorf("%w: id entry %x", ErrCorrupt, k)
+		}
+		slot := binary.BigEndian.Uint32(v)
+		if fits, err := g.fits(q.Filter, id, slot); err != nil {
+			return nil, nil, err
+		} else if !fits {
+			continue
+		}
+		point, err := c.readPoint(g, slot, q.With, gen)
+		if err != nil {
+			return nil, nil, err
+		}
+		points = append(points, point)
+	}
+	return points, nil, nil
+}

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"time"
+
+	"github.com/latentdb/latentdb/embed"
+)
+
+// Versus is one figure of the model beside PCA's of the same size, on the same
+// held-out points.
+type Versus struct {
+	Model float64 `json:"model"`
+	PCA   float64 `json:"pca"`
+}
+
+// Report is what a fit learned, in numbers. All errors and recalls are
+// measured on held-out points that training never saw.
+type Report struct {
+	Generation uint64 `json:"generation"`
+	Source     string `json:"source"`
+	// Features is the width of a feature row, Dim of a latent.
+	Features int    `json:"features"`
+	Dim      int    `json:"dim"`
+	Encoder  string `json:"encoder"`
+	// Engine is the index in use after every engine's recall was measured.
+	Engine  string `json:"engine"`
+	Points  int    `json:"points"`
+	HeldOut int    `json:"held_out"`
+	// MSE is the mean squared error per feature in standardised space, MSEInput
+	// in the record's own units.
+	MSE      Versus `json:"mse"`
+	MSEInput Versus `json:"mse_input"`
+	// RecallAt10, 50 and 100 are the share of a point's true 10 neighbours in
+	// input space among its first 10, 50 and 100 in latent space.
+	RecallAt10  Versus `json:"recall_at_10"`
+	RecallAt50  Versus `json:"recall_at_50"`
+	RecallAt100 Versus `json:"recall_at_100"`
+	// Int8RecallLoss is how much RecallAt10 loses by storing latents as int8; 0
+	// where they are kept as float32 because it would be too much.
+	Int8RecallLoss float64 `json:"int8_recall_loss"`
+	// BytesPerPoint is measured: RAM of the index, disk of the derived files,
+	// and a feature row as float32.
+	BytesPerPoint Bytes `json:"bytes_per_point"`
+	// Compression is input bytes per byte of latent.
+	Compression float64 `json:"compression"`
+	FitSeconds  float64 `json:"fit_seconds"`
+	// Calibration is what a query's recall buys, cheapest first.
+	Calibration []CalibrationPoint `json:"calibration"`
+	Engines     []EngineReport     `json:"engines"`
+	Settings    Settings           `json:"settings"`
+}
+
+// Bytes per point, in three places.
+type Bytes struct {
+	RAM   float64 `json:"ram"`
+	Disk  float64 `json:"disk"`
+	Input float64 `json:"input"`
+}
+
+// CalibrationPoint is one setting of the search and what it measured.
+type CalibrationPoint struct {
+	Space Space `json:"space"`
+	// Recall is the mean over held-out points; Promised is what a query that
+	// asks for recall is held to, lower by a margin for queries that are new.
+	Recall   float64 `json:"recall"`
+	Promised float64 `json:"promised"`
+	EF       int     `json:"ef"`
+	// Rerank is 0 where answers are not reranked.
+	Rerank       int     `json:"rerank"`
+	Microseconds float64 `json:"microseconds"`
+}
+
+// EngineReport is one engine as it was measured on held-out queries in latent space.
+type EngineReport struct {
+	Name          string  `json:"name"`
+	Recall        float64 `json:"recall"`
+	Microseconds  float64 `json:"microseconds"`
+	BytesPerPoint float64 `json:"bytes_per_point"`
+	Chosen        bool    `json:"chosen"`
+	Reason        string  `json:"reason"`
+}
+
+// Settings are the choices a fit was made under, asked for or chosen.
+type Settings struct {
+	embed.Settings
+	// Recall is the collection's target, which chose Dim when it was auto.
+	Recall float64 `json:"recall"`
+	// DimReason says why the latent has its size.
+	DimReason string `json:"dim_reason"`
+	// Code is how latents are stored: "int8", or "float32" and why.
+	Code string `json:"code"`
+	// SampledRows is how many points training saw, at most.
+	SampledRows int `json:"sampled_rows"`
+}
+
+// FitOptions override the collection's configuration for one fit; nil and zero
+// values mean the collection's own.
+type FitOptions struct {
+	// Dim is the latent size; 0 means the collection's.
+	Dim int
+	// AutoDim asks for the size to be chosen even where the collection names one.
+	AutoDim bool
+	Encoder embed.Encoder
+	// Epochs is how often training passes over its rows, 1 to 1,000. Default: by
+	// the number of rows.
+	Epochs int
+	// Seed fixes everything that is drawn. Default 1.
+	Seed uint64
+	// Progress, if set, is called from the fitting goroutine after each step
+	// of note; it must not block.
+	Progress func(FitStatus)
+}
+
+// FitState is where a fit stands.
+type FitState string
+
+// The states of a fit.
+const (
+	FitIdle      FitState = "idle"
+	FitRunning   FitState = "running"
+	FitDone      FitState = "done"
+	FitFailed    FitState = "failed"
+	FitCancelled FitState = "cancelled"
+)
+
+// FitStatus is the last fit of a collection: running, or how it ended.
+type FitStatus struct {
+	State FitState `json:"state"`
+	// Generation is the one being made, or made.
+	Generation uint64 `json:"generation"`
+	// Stage is what is being done: "train", "encode", "index", "calibrate".
+	Stage      string  `json:"stage,omitempty"`
+	Epoch      int     `json:"epoch"`
+	Epochs     int     `json:"epochs"`
+	Loss       float64 `json:"loss"`
+	RecallAt50 float64 `json:"recall_at_50"`
+	Seconds    float64 `json:"seconds"`
+	ETASeconds float64 `json:"eta_seconds"`
+	Error      string  `json:"error,omitempty"`
+}
+
+// ModelInfo is one generation kept.
+type ModelInfo struct {
+	Generation uint64    `json:"generation"`
+	Active     bool      `json:"active"`
+	Created    time.Time `json:"created"`
+	Source     string    `json:"source"`
+	Dim        int       `json:"dim"`
+	Encoder    string    `json:"encoder"`
+	Engine     string    `json:"engine"`
+	Points     int       `json:"points"`
+	SHA256     string    `json:"sha256"`
+}

@@ -1,0 +1,199 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/latentdb/latentdb/embed"
+	"github.com/latentdb/latentdb/index"
+)
+
+const (
+	// mixtureLatents is how many latents a mixture is fitted on, at most.
+	mixtureLatents = 4000
+	// privacyRecords is how many training and as many held-out records samples
+	// are compared with, at most.
+	privacyRecords = 500
+)
+
+// mixtureCache keeps the mixture of the active generation's latents.
+type mixtureCache struct {
+	mu         sync.Mutex
+	generation *generation
+	mixture    *embed.Mixture
+}
+
+// Sample draws synthetic records: latents from a mixture of Gaussians over the
+// collection's latents (or over those that Filter or IDs select), decoded. Cost:
+// fitting the mixture, once per generation where nothing is selected.
+func (c *Collection) Sample(ctx context.Context, q SampleQuery) (*Samples, error) {
+	gen, err := c.fittedGeneration(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if q.N < 1 || q.N > MaxLimit {
+		return nil, invalid("n", "is %d; it must be 1 to %d", q.N, MaxLimit)
+	}
+	mixture, err := c.mixtureFor(ctx, gen, q)
+	if err != nil {
+		return nil, err
+	}
+	rng := rand.New(rand.NewPCG(q.Seed, 0x5a4d))
+	z, rows := embed.NewMatrix(q.N, gen.model.Dim()), embed.NewMatrix(q.N, gen.fitted.Width())
+	for i := range q.N {
+		mixture.Draw(embed.Row(z, i), rng)
+	}
+	if err := gen.model.Decode(rows, z); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	out := &Samples{Generation: gen.number}
+	for i := range q.N {
+		record, err := gen.fitted.Record(embed.Row(rows, i))
+		if err != nil {
+			return nil, fmt.Errorf("store: %w", err)
+		}
+		if v, ok := record.([]float32); ok {
+			out.Vectors = append(out.Vectors, v)
+		} else {
+			out.Records = append(out.Records, record)
+		}
+	}
+	out.Privacy, err = c.privacy(ctx, gen, rows)
+	return out, err
+}
+
+// mixtureFor fits the mixture that a query draws from.
+func (c *Collection) mixtureFor(ctx context.Context, gen *generation, q SampleQuery) (*embed.Mixture, error) {
+	if q.Filter.empty() && len(q.IDs) == 0 {
+		c.mixtures.mu.Lock()
+		defer c.mixtures.mu.Unlock()
+		if c.mixtures.generation == gen {
+			return c.mixtures.mixture, nil
+		}
+		m, err := c.fitMixture(ctx, gen, nil)
+		if err == nil {
+			c.mixtures.generation, c.mixtures.mixture = gen, m
+		}
+		return m, err
+	}
+	allow, err := c.selection(ctx, q.Filter)
+	if err != nil {
+		return nil, err
+	}
+	if len(q.IDs) > 0 {
+		var slots []uint32
+		if err := c.view(func(g *ground) error {
+			slots, err = g.slotsOf(q.IDs)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+		named := index.NewBitmap(slots...)
+		if allow != nil {
+			named.And(allow)
+		}
+		allow = named
+	}
+	if n := allow.Len(); n < 2 {
+		return nil, invalid("like", "selects %d points, sampling needs at least 2", n)
+	}
+	return c.fitMixture(ctx, gen, allow)
+}
+
+// fitMixture fits a mixture to stored latents, evenly thinned to mixtureLatents.
+func (c *Collection) fitMixture(ctx context.Context, gen *generation, allow *index.Bitmap) (*embed.Mixture, error) {
+	if err := gen.drain(); err != nil { // what was written last counts too
+		return nil, err
+	}
+	var slots []uint32
+	for slot := range gen.index.Slots() {
+		if allow == nil || allow.Has(slot) {
+			slots = append(slots, slot)
+		}
+	}
+	n := min(len(slots), mixtureLatents)
+	z := embed.NewMatrix(n, gen.model.Dim())
+	used := 0
+	for i := range n {
+		if gen.index.Row(embed.Row(z, used), slots[i*len(slots)/n]) {
+			used++
+		}
+	}
+	z.Rows = used
+	m, err := embed.FitMixture(ctx, z, 1)
+	if err != nil {
+		return nil, invalidCause("like", err)
+	}
+	return m, nil
+}
+
+// privacy compares samples with records that training saw and records it did not.
+func (c *Collection) privacy(ctx context.Context, gen *generation, samples blas32.General) (Privacy, error) {
+	var p Privacy
+	n := min(privacyRecords, len(gen.stats.Train), len(gen.stats.HeldOut))
+	train, err := c.rowsAt(gen, gen.stats.Train[:n])
+	if err != nil {
+		return p, err
+	}
+	held, err := c.rowsAt(gen, gen.stats.HeldOut[:n])
+	if err != nil {
+		return p, err
+	}
+	if len(train) == 0 || len(held) == 0 {
+		return p, nil // all of them were deleted since
+	}
+	count := min(len(train), len(held))
+	toTrain, toHeld := make([]float64, samples.Rows), make([]float64, samples.Rows)
+	inParallel(c.opts.Workers, samples.Rows, func(i int) {
+		toTrain[i] = closest(embed.Row(samples, i), train[:count])
+		toHeld[i] = closest(embed.Row(samples, i), held[:count])
+	})
+	scale := float64(gen.model.Scale())
+	for i := range toTrain {
+		p.ClosestTrain += toTrain[i] / scale / float64(samples.Rows)
+		p.ClosestHeldOut += toHeld[i] / scale / float64(samples.Rows)
+		if toTrain[i] < toHeld[i] {
+			p.ShareCloserToTrain += 1 / float64(samples.Rows)
+		}
+	}
+	return p, ctx.Err()
+}
+
+func closest(row []float32, among [][]float32) float64 {
+	best := float32(math.MaxFloat32)
+	for _, other := range among {
+		best = min(best, Euclid.Distance(row, other))
+	}
+	return distanceOf(Euclid, best)
+}
+
+// rowsAt reads the feature rows of slots that still hold points.
+func (c *Collection) rowsAt(gen *generation, slots []uint32) ([][]float32, error) {
+	out := make([][]float32, 0, len(slots))
+	err := c.view(func(g *ground) error {
+		for _, slot := range slots {
+			if _, ok, err := g.entry(slot); err != nil {
+				return err
+			} else if !ok {
+				continue
+			}
+			record, err := g.record(slot)
+			if err != nil {
+				return err
+			}
+			row, err := gen.featureRow(record)
+			if err != nil {
+				return err
+			}
+			out = append(out, row)
+		}
+		return nil
+	})
+	return slices.Clip(out), err
+}

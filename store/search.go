@@ -1,0 +1,387 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/latentdb/latentdb/index"
+)
+
+// Search returns the points nearest to a query, nearest first: min(Limit,
+// matching) of them, less what ScoreThreshold leaves out. Before any fit the
+// answer is the exact one on feature rows.
+func (c *Collection) Search(ctx context.Context, q Query) ([]Hit, error) {
+	res, err := c.Explain(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return res.Hits, nil
+}
+
+// Explain is Search that also says how the answer was found.
+func (c *Collection) Explain(ctx context.Context, q Query) (*SearchResult, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if c.stopped() {
+		return nil, ErrClosed
+	}
+	q = q.withDefaults(c.Config())
+	if err := q.validate(); err != nil {
+		return nil, err
+	}
+	// Points that are replaced or deleted while the search runs are noticed
+	// and dropped; if that leaves the answer short, ask again.
+	for attempt := 0; ; attempt++ {
+		s := &search{c: c, q: q, published: c.published.Load()}
+		s.gen = c.active.Load() // after published: a newer one costs a rescore, an older one would miss changes
+		res, err := s.run(ctx)
+		if err != nil || s.dropped == 0 || len(res.Hits) >= q.Limit || attempt == 3 {
+			return res, err
+		}
+	}
+}
+
+// search is one search in progress. It asks one generation only.
+type search struct {
+	c   *Collection
+	q   Query
+	gen *generation
+	// published is the last change that this search must see; points that
+	// changed after it are scored anew.
+	published uint64
+
+	row     []float32 // the query's feature row
+	target  []float32 // the query as the index holds rows
+	byID    bool      // the query is a stored point, which does not answer
+	allow   *index.Bitmap
+	plan    plan
+	dropped int
+}
+
+func (s *search) run(ctx context.Context) (*SearchResult, error) {
+	if s.gen.fitted == nil {
+		return s.runEmpty()
+	}
+	if err := s.prepare(ctx); err != nil {
+		return nil, err
+	}
+	hits, err := s.candidates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res := &SearchResult{Info: s.info()}
+	err = s.c.view(func(g *ground) error {
+		if hits, err = s.refresh(g, hits); err != nil {
+			return err
+		}
+		res.Hits, err = s.materialise(g, hits)
+		return err
+	})
+	return res, err
+}
+
+// runEmpty answers for a collection that never held a point.
+func (s *search) runEmpty() (*SearchResult, error) {
+	if !s.q.ID.IsZero() {
+		return nil, fmt.Errorf("%w: no point with id %s", ErrNotFound, s.q.ID)
+	}
+	if v := s.q.content(); v != nil {
+		if _, err := s.c.marshalNew(v); err != nil {
+			return nil, invalidCause("query", err)
+		}
+	}
+	return &SearchResult{Hits: []Hit{}, Info: SearchInfo{Space: s.q.Space, Engine: EngineFlat, Exact: true, ExpectedRecall: 1}}, nil
+}
+
+// marshalNew checks a new record under a source that may not be decided yet.
+func (c *Collection) marshalNew(record any) ([]byte, error) {
+	spec, err := c.Config().Source.Resolve([]any{record})
+	if err != nil {
+		return nil, err
+	}
+	return spec.Marshal(record)
+}
+
+// prepare finds the query's rows, the points that may answer, and the plan.
+func (s *search) prepare(ctx context.Context) error {
+	var err error
+	if s.row, err = s.queryRow(); err != nil {
+		return err
+	}
+	if s.target, err = s.gen.target(s.row); err != nil {
+		return invalidCause("query", err)
+	}
+	if s.allow, err = s.c.selection(ctx, s.q.Filter); err != nil {
+		return err
+	}
+	s.plan = s.gen.plan(s.q)
+	return nil
+}
+
+func (s *search) queryRow() ([]float32, error) {
+	if s.q.ID.IsZero() {
+		stored, err := s.c.Config().Source.Marshal(s.q.content())
+		if err != nil {
+			return nil, invalidCause("query", err)
+		}
+		row, err := s.gen.featureRow(stored)
+		if err != nil {
+			return nil, invalidCause("query", err)
+		}
+		return row, nil
+	}
+	var row []float32
+	err := s.c.view(func(g *ground) error {
+		slots, err := g.slotsOf([]ID{s.q.ID})
+		if err != nil {
+			return err
+		}
+		s.byID = true
+		record, err := g.record(slots[0])
+		if err != nil {
+			return err
+		}
+		row, err = s.gen.featureRow(record)
+		return err
+	})
+	return row, err
+}
+
+// wanted is how many hits are needed before those of the offset, the query's
+// own point and a threshold are taken off.
+func (s *search) wanted() int {
+	k := s.q.Offset + s.q.Limit
+	if s.byID {
+		k++
+	}
+	return k
+}
+
+// rescored tells whether latent candidates are scored anew in input space.
+func (s *search) rescored() bool { return s.gen.model != nil && s.q.Space == SpaceInput }
+
+// metric is what the hits' distances are measured by.
+func (s *search) metric() Metric {
+	if s.rescored() {
+		return s.c.Config().Metric
+	}
+	return s.gen.metric(s.c.Config())
+}
+
+func (s *search) candidates(ctx context.Context) ([]index.Hit, error) {
+	if !s.rescored() {
+		return s.gen.nearest(s.target, index.Params{K: s.wanted(), EF: s.plan.ef, Allow: s.allow, Exact: s.plan.exact}, s.c)
+	}
+	if s.plan.exact {
+		return s.scanInput(ctx)
+	}
+	found, err := s.gen.nearest(s.target, index.Params{K: max(s.wanted(), s.plan.rerank), EF: s.plan.ef, Allow: s.allow}, s.c)
+	if err != nil {
+		return nil, err
+	}
+	return s.rerank(found)
+}
+
+// nearest asks the index and the tail. What the tail holds, it alone answers for.
+func (g *generation) nearest(row []float32, p index.Params, c *Collection) ([]index.Hit, error) {
+	top := index.NewTopK(p.K)
+	if masked := g.tail.search(top, g.index.Metric(), row, p.Allow); masked != nil {
+		rest := p.Allow
+		if rest == nil {
+			rest = new(index.Bitmap)
+			rest.FillTo(int(c.slots.Load()))
+		} else {
+			rest = rest.Clone()
+		}
+		for slot := range masked {
+			rest.Clear(slot)
+		}
+		p.Allow = rest
+	}
+	hits, err := g.index.Search(nil, row, p)
+	if err != nil {
+		return nil, invalidCause("query", err)
+	}
+	if top.Len() == 0 {
+		return hits, nil
+	}
+	for _, h := range hits {
+		top.Push(h)
+	}
+	return top.AppendTo(nil), nil
+}
+
+// rerank scores latent candidates exactly in input space.
+func (s *search) rerank(found []index.Hit) ([]index.Hit, error) {
+	out := make([]index.Hit, 0, len(found))
+	err := s.c.view(func(g *ground) error {
+		var chunk []storedRecord
+		for _, h := range found {
+			e, ok, err := g.entry(h.Slot)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				s.dropped++
+				continue
+			}
+			data, err := g.record(h.Slot)
+			if err != nil {
+				return err
+			}
+			chunk = append(chunk, storedRecord{h.Slot, e.id, data})
+		}
+		rows, err := s.gen.featureRows(chunk, s.c.opts.Workers)
+		if err != nil {
+			return err
+		}
+		distance := s.metric().Kernel()
+		for i, r := range chunk {
+			out = append(out, index.Hit{Slot: r.slot, Distance: distance(s.row, rows[i*len(s.row):(i+1)*len(s.row)])})
+		}
+		return nil
+	})
+	slices.SortFunc(out, index.Hit.Compare)
+	return out[:min(len(out), s.wanted())], err
+}
+
+// scanInput is the exact scan in input space. Cost: every record decoded.
+func (s *search) scanInput(ctx context.Context) ([]index.Hit, error) {
+	top := index.NewTopK(s.wanted())
+	distance := s.metric().Kernel()
+	err := s.c.eachRow(ctx, s.gen, s.allow, func(chunk []storedRecord, rows []float32) error {
+		for i, r := range chunk {
+			top.Push(index.Hit{Slot: r.slot, Distance: distance(s.row, rows[i*len(s.row):(i+1)*len(s.row)])})
+		}
+		return nil
+	})
+	return top.AppendTo(nil), err
+}
+
+// refresh drops hits whose point is gone, and scores anew those whose point
+// changed after the search began.
+func (s *search) refresh(g *ground, hits []index.Hit) ([]index.Hit, error) {
+	out, changed := hits[:0], false
+	distance := s.metric().Kernel()
+	for _, h := range hits {
+		e, ok, err := g.entry(h.Slot)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			s.dropped++
+			continue
+		}
+		if s.byID && e.id == s.q.ID {
+			continue
+		}
+		// The slot may have another point or payload than when the filter ran.
+		if fits, err := g.fits(s.q.Filter, e.id, h.Slot); err != nil {
+			return nil, err
+		} else if !fits {
+			s.dropped++
+			continue
+		}
+		if e.seq > s.published {
+			row, query, err := s.currentRow(g, h.Slot)
+			if err != nil {
+				return nil, err
+			}
+			h.Distance, changed = distance(query, row), true
+		}
+		out = append(out, h)
+	}
+	if changed {
+		slices.SortFunc(out, index.Hit.Compare)
+	}
+	return out, nil
+}
+
+// currentRow is a slot's row as it is now, beside the query's row of the same kind.
+func (s *search) currentRow(g *ground, slot uint32) (row, query []float32, err error) {
+	if s.rescored() {
+		record, err := g.record(slot)
+		if err != nil {
+			return nil, nil, err
+		}
+		row, err = s.gen.featureRow(record)
+		return row, s.row, err
+	}
+	row, err = s.gen.rowOfSlot(g, slot, nil)
+	return row, s.target, err
+}
+
+// materialise turns hits into points and scores.
+func (s *search) materialise(g *ground, hits []index.Hit) ([]Hit, error) {
+	hits = hits[min(s.q.Offset, len(hits)):]
+	hits = hits[:min(s.q.Limit, len(hits))]
+	out := make([]Hit, 0, len(hits))
+	with := With{Payload: !s.q.OmitPayload, Record: s.q.WithRecord, Vector: s.q.WithVector}
+	for _, h := range hits {
+		score := scoreOf(s.metric(), h.Distance)
+		if s.q.ScoreThreshold != nil && !betterScore(s.metric(), score, *s.q.ScoreThreshold) {
+			continue
+		}
+		p, err := s.c.readPoint(g, h.Slot, with, s.gen)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Hit{Point: p, Score: score})
+	}
+	return out, nil
+}
+
+func (s *search) info() SearchInfo {
+	info := SearchInfo{
+		Generation: s.gen.number, Space: s.q.Space, Engine: s.gen.index.Engine(),
+		Exact: s.plan.exact, ExpectedRecall: s.plan.expected, EF: s.plan.ef, Rerank: s.plan.rerank,
+	}
+	if s.plan.exact {
+		info.Engine, info.ExpectedRecall, info.EF, info.Rerank = EngineFlat, 1, 0, 0
+	}
+	if s.gen.model == nil {
+		info.Space = SpaceInput
+	} else if e, err := s.gen.errorOf(s.row); err == nil {
+		info.OutOfDistribution = e > oodFactor*s.gen.stats.MaxHeldOutMSE
+	}
+	return info
+}
+
+// readPoint reads a slot that holds a point.
+func (c *Collection) readPoint(g *ground, slot uint32, with With, gen *generation) (Point, error) {
+	e, ok, err := g.entry(slot)
+	if err != nil || !ok {
+		return Point{}, errors.Join(err, fmt.Errorf("%w: slot %d holds no point", ErrCorrupt, slot))
+	}
+	p := Point{ID: e.id}
+	if with.Payload {
+		if p.Payload, err = g.payload(slot); err != nil {
+			return p, err
+		}
+	}
+	isVector := c.Config().isVector()
+	if !with.Vector && (!with.Record || isVector) {
+		return p, nil
+	}
+	record, err := g.record(slot)
+	if err != nil {
+		return p, err
+	}
+	switch {
+	case isVector:
+		v, err := c.Config().Source.Unmarshal(record)
+		p.Vector, _ = v.([]float32)
+		return p, err
+	case with.Record:
+		if p.Record, err = c.Config().Source.Unmarshal(record); err != nil {
+			return p, err
+		}
+	}
+	if with.Vector && gen.model != nil {
+		p.Vector, err = gen.rowOfSlot(g, slot, nil)
+	}
+	return p, err
+}

@@ -1,0 +1,396 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// MaxBatchPoints is the most points one call may write.
+const MaxBatchPoints = 100_000
+
+// Bounds of one commit: what waits in the queue is committed together, up to these.
+const (
+	groupPoints  = 4096
+	groupBytes   = 32 << 20
+	queueBatches = 1024
+)
+
+// Batch is one atomic change: all of it is carried out or none. Its parts are
+// carried out in the order of the fields.
+type Batch struct {
+	// Delete removes points; unknown ids are passed over.
+	Delete []ID
+	// DeleteWhere removes the points a filter selects.
+	DeleteWhere *Filter
+	// Upsert inserts points, or replaces them whole, payload included. The last
+	// of several points with one id wins.
+	Upsert []Point
+	// Payloads changes payloads and touches neither record nor latent.
+	Payloads []PayloadChange
+}
+
+// PayloadOp is a kind of payload change.
+type PayloadOp string
+
+// The payload changes.
+const (
+	// PayloadSet puts keys on top of what is there.
+	PayloadSet PayloadOp = "set"
+	// PayloadOverwrite replaces the payload.
+	PayloadOverwrite PayloadOp = "overwrite"
+	// PayloadDelete removes keys.
+	PayloadDelete PayloadOp = "delete"
+	// PayloadClear removes all keys.
+	PayloadClear PayloadOp = "clear"
+)
+
+// PayloadChange is one payload change of the points named by IDs, all of which
+// must exist, or selected by Filter.
+type PayloadChange struct {
+	Op     PayloadOp
+	IDs    []ID
+	Filter *Filter
+	// Payload is what PayloadSet and PayloadOverwrite write.
+	Payload Payload
+	// Keys are what PayloadDelete removes.
+	Keys []string
+}
+
+// WriteResult tells what a batch did.
+type WriteResult struct {
+	// Seq is the number of the last change up to and including the batch; 0
+	// where the call did not wait.
+	Seq uint64
+	// Points is how many points it removed, wrote or changed.
+	Points int
+}
+
+// preparedPoint is a point checked and in its stored form.
+type preparedPoint struct {
+	id              ID
+	at              int // its place among the points given
+	record, payload []byte
+	// row is what the generation it was prepared for puts into its index.
+	row []float32
+}
+
+type preparedPayload struct {
+	PayloadChange
+}
+
+// request is a batch in the queue.
+type request struct {
+	deletes  []ID
+	where    *Filter
+	upserts  []preparedPoint
+	payloads []preparedPayload
+	// generation is the one that the upserts' rows were made for.
+	generation *generation
+	size       int
+	// duplicates are removed unless they, or the point kept for them, changed
+	// after notAfter; removed tells which were.
+	duplicates, removed []Removed
+	notAfter            uint64
+
+	done   chan struct{}
+	result WriteResult
+	err    error
+}
+
+// Upsert inserts points, or replaces them whole: all of them, or none with an
+// error that names the first bad one. It returns once they are durable and
+// visible to every later search. The last of several points with one id wins.
+// At most MaxBatchPoints a call.
+func (c *Collection) Upsert(ctx context.Context, points ...Point) error {
+	_, err := c.Write(ctx, Batch{Upsert: points}, false)
+	return err
+}
+
+// Delete removes points by id and returns how many there were. Unknown ids
+// are passed over.
+func (c *Collection) Delete(ctx context.Context, ids ...ID) (int, error) {
+	res, err := c.Write(ctx, Batch{Delete: ids}, false)
+	return res.Points, err
+}
+
+// Write carries out a batch. It returns once the batch is durable and visible
+// to every later search, or, with noWait, once it is checked and queued behind
+// the batches before it. If the context ends while a batch waits in the queue,
+// the batch may still be carried out; then, as with noWait, its filters must
+// not be changed afterwards.
+func (c *Collection) Write(ctx context.Context, b Batch, noWait bool) (WriteResult, error) {
+	if err := ctx.Err(); err != nil {
+		return WriteResult{}, err
+	}
+	r, err := c.prepare(b)
+	if err != nil {
+		return WriteResult{}, err
+	}
+	if err := c.enqueue(ctx, r); err != nil {
+		return WriteResult{}, err
+	}
+	if noWait {
+		return WriteResult{}, nil
+	}
+	select {
+	case <-r.done:
+		return r.result, r.err
+	case <-ctx.Done():
+		return WriteResult{}, ctx.Err()
+	}
+}
+
+func (c *Collection) enqueue(ctx context.Context, r *request) error {
+	c.queueMu.RLock()
+	defer c.queueMu.RUnlock()
+	if c.stopped() {
+		return ErrClosed
+	}
+	select {
+	case c.queue <- r:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// writeLoop commits what waits in the queue, group by group, until the queue
+// is closed. One fsync serves a whole group.
+func (c *Collection) writeLoop() {
+	defer close(c.writerDone)
+	for first := range c.queue {
+		group, points, size := []*request{first}, len(first.upserts), first.size
+	fill:
+		for points < groupPoints && size < groupBytes {
+			select {
+			case r, ok := <-c.queue:
+				if !ok {
+					break fill
+				}
+				group = append(group, r)
+				points, size = points+len(r.upserts), size+r.size
+			default:
+				break fill
+			}
+		}
+		c.commitGroup(group)
+		for _, r := range group {
+			close(r.done)
+		}
+	}
+}
+
+// commitGroup commits a group in one transaction. If one of its batches is
+// refused, the others must not suffer: the group is rolled back and each batch
+// gets a transaction of its own.
+func (c *Collection) commitGroup(group []*request) {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	err := c.commit(group)
+	if err == nil {
+		return
+	}
+	for _, r := range group {
+		if len(group) > 1 {
+			err = c.commit([]*request{r})
+		}
+		if r.err = err; err != nil {
+			r.result, r.removed = WriteResult{}, nil
+		}
+	}
+}
+
+// commit carries out a group in one transaction and publishes it. The caller
+// holds writeMu.
+func (c *Collection) commit(group []*request) error {
+	if c.readOnly.Load() {
+		return ErrReadOnly
+	}
+	var w *writer
+	err := c.update(func(tx *bolt.Tx) error {
+		g, err := groundOf(tx)
+		if err != nil {
+			return err
+		}
+		w = newWriter(g)
+		for _, r := range group {
+			if err := c.apply(w, r); err != nil {
+				return err
+			}
+		}
+		return w.finish()
+	})
+	if err != nil {
+		return err
+	}
+	c.publish(group, w)
+	return nil
+}
+
+// apply carries out one request in the transaction.
+func (c *Collection) apply(w *writer, r *request) error {
+	r.result, r.removed = WriteResult{}, nil
+	for _, id := range r.deletes {
+		had, err := w.remove(id)
+		if err != nil {
+			return err
+		}
+		if had {
+			r.result.Points++
+		}
+	}
+	if r.where != nil {
+		if err := c.applyDeleteWhere(w, r); err != nil {
+			return err
+		}
+	}
+	if err := applyDuplicates(w, r); err != nil {
+		return err
+	}
+	for i := range r.upserts {
+		if err := w.upsert(&r.upserts[i]); err != nil {
+			return err
+		}
+		r.result.Points++
+	}
+	for i := range r.payloads {
+		p := &r.payloads[i]
+		slots, err := w.slotsOf(p.IDs)
+		if err != nil {
+			return err
+		}
+		if p.Filter != nil {
+			selected, err := w.selectSlots(context.Background(), p.Filter)
+			if err != nil {
+				return err
+			}
+			for s := range selected.Slots() {
+				slots = append(slots, s)
+			}
+		}
+		if err := w.changePayload(p, slots); err != nil {
+			return err
+		}
+		r.result.Points += len(slots)
+	}
+	r.result.Seq = w.seq
+	return nil
+}
+
+// applyDuplicates removes duplicates that are still what they were found to be.
+func applyDuplicates(w *writer, r *request) error {
+	unchanged := func(id ID) (bool, error) {
+		slot, ok, err := w.slotOf(id)
+		if err != nil || !ok {
+			return false, err
+		}
+		e, ok, err := w.entry(slot)
+		return ok && e.seq <= r.notAfter, err
+	}
+	for _, d := range r.duplicates {
+		kept, err := unchanged(d.Kept)
+		if err != nil {
+			return err
+		}
+		same, err := unchanged(d.ID)
+		if err != nil {
+			return err
+		}
+		if !kept || !same {
+			continue
+		}
+		if _, err := w.remove(d.ID); err != nil {
+			return err
+		}
+		r.removed = append(r.removed, d)
+		r.result.Points++
+	}
+	return nil
+}
+
+func (c *Collection) applyDeleteWhere(w *writer, r *request) error {
+	selected, err := w.selectSlots(context.Background(), r.where)
+	if err != nil {
+		return err
+	}
+	for slot := range selected.Slots() {
+		e, ok, err := w.entry(slot)
+		if err != nil || !ok {
+			return errors.Join(err, fmt.Errorf("%w: selected slot %d holds no point", ErrCorrupt, slot))
+		}
+		if _, err := w.remove(e.id); err != nil {
+			return err
+		}
+		r.result.Points++
+	}
+	return nil
+}
+
+// publish makes a committed group visible to searches: its changes enter the
+// active generation's tail.
+func (c *Collection) publish(group []*request, w *writer) {
+	gen := c.active.Load()
+	c.points.Store(int64(w.points))
+	c.slots.Store(int64(w.nextSlot))
+	if gen.model == nil && gen.frontEndIsStale(int(w.points)) {
+		if fresh, err := c.buildGenerationZero(); err != nil {
+			c.log.Error("fitting the front end", "error", err)
+		} else {
+			fresh.tail.close(w.seq)
+			c.active.Store(fresh)
+			c.published.Store(w.seq)
+			c.maybeAutoFit()
+			return
+		}
+	}
+	if err := c.enterTail(gen, group, w); err != nil {
+		c.log.Error("a committed change cannot be searched", "error", err)
+	}
+	c.published.Store(w.seq)
+	c.maybeAutoFit()
+	for gen.tail.size() > maxTail && c.active.Load() == gen && !c.stopped() {
+		// Searches scan the tail: writers wait for the indexer rather than
+		// let it grow without bound.
+		c.wakeIndexer()
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// enterTail gives a generation the rows of what a group changed, taking those
+// that were made for it beforehand.
+func (c *Collection) enterTail(gen *generation, group []*request, w *writer) error {
+	if gen.fitted == nil {
+		return nil // nothing but deletions and payloads so far
+	}
+	made := make(map[ID][]float32)
+	for _, r := range group {
+		for _, p := range r.upserts {
+			if r.generation == gen {
+				made[p.id] = p.row
+			} else {
+				delete(made, p.id)
+			}
+		}
+	}
+	latest := make(map[uint32]uint64, len(w.changed)) // the last change of a slot decides
+	for _, ch := range w.changed {
+		latest[ch.slot] = ch.seq
+	}
+	var errs []error
+	err := c.view(func(g *ground) error {
+		for slot, seq := range latest {
+			row, err := gen.rowOfSlot(g, slot, made)
+			errs = append(errs, err)
+			gen.tail.put(slot, tailEntry{seq: seq, row: row})
+		}
+		return nil
+	})
+	gen.tail.close(w.seq)
+	c.wakeIndexer()
+	c.watchDrift(gen, group)
+	return errors.Join(append(errs, err)...)
+}
