@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
 // bench is one run of a suite.
 type bench struct {
 	data, mnist, python string
+	only                string
 	quick               bool
 	out, log            io.Writer
 	figures             []figure
@@ -30,6 +32,11 @@ type figure struct {
 	Better string   `json:"better"`
 	// Pass is whether the floor is reached; null where nothing was measured.
 	Pass *bool `json:"pass"`
+}
+
+// wants tells whether figures of a number are to be measured.
+func (b *bench) wants(number string) bool {
+	return b.only == "" || slices.Contains(strings.Split(b.only, ","), number)
 }
 
 const (

