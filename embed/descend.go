@@ -6,6 +6,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/latentdb/latentdb/embed/internal/vec"
 )
 
 // recipe is the numbers of a training run, derived from the data's size.
@@ -119,9 +121,7 @@ func (d *descent) reconstruction() float64 {
 				target = Row(d.x, i)
 			}
 			d.losses[i] = d.layout.loss(grad, estimate, target)
-			for j := range grad {
-				grad[j] *= factor
-			}
+			vec.Scale(grad, grad, factor)
 		}
 	})
 	var sum float64
@@ -133,10 +133,7 @@ func (d *descent) reconstruction() float64 {
 
 func scaleRows(dst, src blas32.General, factor float32) {
 	for i := range src.Rows {
-		out := Row(dst, i)
-		for j, v := range Row(src, i) {
-			out[j] = v * factor
-		}
+		vec.Scale(Row(dst, i), Row(src, i), factor)
 	}
 }
 

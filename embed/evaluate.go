@@ -6,6 +6,8 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/latentdb/latentdb/embed/internal/vec"
 )
 
 // TrueNeighbours is the number of true neighbours that recall looks for.
@@ -161,7 +163,7 @@ func nearest(ctx context.Context, queries blas32.General, count, k int, chunk fu
 		}
 		references := chunk(lo, min(lo+scanChunk, count))
 		for j := range references.Rows {
-			norms[j] = squaredNorm(Row(references, j))
+			norms[j] = vec.Squares(Row(references, j))
 		}
 		// ‖q‖² is the same for all of a query's references: leave it out.
 		d := MatrixOf(dist[:queries.Rows*references.Rows], references.Rows)

@@ -68,10 +68,7 @@ func (l *linear) forward(y, x blas32.General, add bool) {
 		return
 	}
 	for i := range y.Rows {
-		row := Row(y, i)
-		for j, b := range l.b {
-			row[j] += b
-		}
+		vec.Add(Row(y, i), l.b)
 	}
 }
 
@@ -82,9 +79,7 @@ func (l *linear) backward(dx, dy, x blas32.General, add bool) {
 	clear(l.gradB)
 	if l.b != nil {
 		for i := range dy.Rows {
-			for j, g := range Row(dy, i) {
-				l.gradB[j] += g
-			}
+			vec.Add(l.gradB, Row(dy, i))
 		}
 	}
 	if dx.Data == nil {

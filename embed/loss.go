@@ -1,6 +1,10 @@
 package embed
 
-import "math"
+import (
+	"math"
+
+	"github.com/latentdb/latentdb/embed/internal/vec"
+)
 
 // Binary and one-hot features leave the decoder as linear estimates of 0 or 1,
 // which at the PCA start are rough probabilities. These factors turn them into
@@ -71,12 +75,7 @@ func (l Layout) loss(grad, estimate, target []float32) float64 {
 		g, x, t := grad[at:at+b.Width], estimate[at:at+b.Width], target[at:at+b.Width]
 		switch b.Kind {
 		case Numeric:
-			var s float32
-			for i := range x {
-				g[i] = x[i] - t[i]
-				s += g[i] * g[i]
-			}
-			total += float64(s) / 2
+			total += float64(vec.Difference(g, x, t)) / 2
 		case Binary:
 			for i := range x {
 				logit := float64(binarySteepness * (x[i] - 0.5))

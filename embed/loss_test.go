@@ -7,6 +7,8 @@ import (
 
 	"gonum.org/v1/gonum/diff/fd"
 	"gonum.org/v1/gonum/floats"
+
+	"github.com/latentdb/latentdb/embed/internal/vec"
 )
 
 // loss64 is the naive twin of Layout.loss.
@@ -73,7 +75,7 @@ func TestLossOfFarEstimatesIsFinite(t *testing.T) {
 	grad := make([]float32, 5)
 	for _, size := range []float32{1e3, 1e30} {
 		got := layout.loss(grad, []float32{size, -size, size, 0, -size}, []float32{0, 1, 0, 0, 1})
-		if math.IsNaN(got) || math.IsInf(got, 0) || !finite(grad) {
+		if math.IsNaN(got) || math.IsInf(got, 0) || !vec.Finite(grad) {
 			t.Fatalf("estimates of ±%v: loss %v, gradient %v", size, got, grad)
 		}
 	}

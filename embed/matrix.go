@@ -84,11 +84,3 @@ func parallelElements(workers, n int, f func(lo, hi int)) {
 	const unit = 64
 	parallel(workers, (n+unit-1)/unit, 8192/unit, func(lo, hi int) { f(lo*unit, min(n, hi*unit)) })
 }
-
-func squaredNorm(v []float32) float32 {
-	var s float32
-	for _, x := range v {
-		s += x * x
-	}
-	return s
-}

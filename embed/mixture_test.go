@@ -10,6 +10,8 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
+
+	"github.com/latentdb/latentdb/embed/internal/vec"
 )
 
 func mustMixture(t *testing.T, latents blas32.General, seed uint64) *Mixture {
@@ -156,7 +158,7 @@ func TestMixtureOfAwkwardLatents(t *testing.T) {
 	} {
 		m := mustMixture(t, z, 1)
 		fresh := draws(m, 500, 1)
-		if !finite(fresh.Data) {
+		if !vec.Finite(fresh.Data) {
 			t.Errorf("%s: draws are not finite", name)
 		}
 		for j := range z.Cols {

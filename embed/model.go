@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/latentdb/latentdb/embed/internal/vec"
 )
 
 // encodeBatch is how many rows go through the network at once outside training.
@@ -132,20 +134,10 @@ func (m *Model) checkShapes(inName string, in blas32.General, inCols int, outNam
 	return nil
 }
 
-func finite(v []float32) bool {
-	for _, x := range v {
-		// x-x is NaN for NaN and for both infinities.
-		if x-x != 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // firstNotFinite is the first row of m that is not finite, or -1.
 func firstNotFinite(m blas32.General) int {
 	for i := range m.Rows {
-		if !finite(Row(m, i)) {
+		if !vec.Finite(Row(m, i)) {
 			return i
 		}
 	}
@@ -155,14 +147,11 @@ func firstNotFinite(m blas32.General) int {
 // standardise writes u = (x − mean)/scale and returns the first row that is
 // not finite, or -1.
 func (m *Model) standardise(u, rows blas32.General) int {
-	inv := 1 / m.scale
 	for i := range rows.Rows {
-		src, dst := Row(rows, i), Row(u, i)
-		if !finite(src) {
+		if src := Row(rows, i); vec.Finite(src) {
+			vec.Standardise(Row(u, i), src, m.mean, 1/m.scale)
+		} else {
 			return i
-		}
-		for j, x := range src {
-			dst[j] = (x - m.mean[j]) * inv
 		}
 	}
 	return -1
@@ -178,12 +167,7 @@ func (m *Model) encodeInto(z, u blas32.General, t *tape, workers int) {
 	// add the linear part on top.
 	zero(z)
 	m.mlpE.forward(z, u, t, workers)
-	for i := range z.Rows {
-		row := Row(z, i)
-		for j := range row {
-			row[j] *= m.sigma
-		}
-	}
+	scaleRows(z, z, m.sigma)
 	m.enc.forward(z, u, true)
 }
 
@@ -193,13 +177,7 @@ func (m *Model) decodeInto(u, z, y blas32.General, t *tape, workers int) {
 	if m.mlpD == nil {
 		return
 	}
-	inv := 1 / m.sigma
-	for i := range z.Rows {
-		dst := Row(y, i)
-		for j, v := range Row(z, i) {
-			dst[j] = v * inv
-		}
-	}
+	scaleRows(y, z, 1/m.sigma)
 	m.mlpD.forward(u, y, t, workers)
 }
 

@@ -2,10 +2,11 @@ package embed
 
 import (
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/latentdb/latentdb/embed/internal/vec"
 )
 
 // neighbourLoss compares who is near whom in a batch before and after
@@ -36,24 +37,25 @@ func newNeighbourLoss(batch int) *neighbourLoss {
 func (n *neighbourLoss) backward(dz, z, u blas32.General, weight float32, workers int) float64 {
 	b := u.Rows
 	p, q := square(n.p, b), square(n.q, b)
-	n.squaredDistances(p, u)
-	n.squaredDistances(q, z)
+	n.squaredDistances(p, u, workers)
+	n.squaredDistances(q, z, workers)
 	parallel(workers, b, 16, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			n.losses[i] = n.divergence(Row(p, i), Row(q, i), i)
 		}
 	})
 	var total float64
-	for _, l := range n.losses[:b] {
+	columns := n.norms[:b]
+	clear(columns)
+	for i, l := range n.losses[:b] {
 		total += l
+		vec.Add(columns, Row(p, i))
 	}
 	// dL/dz_i = 2 Σ_j (W_ij + W_ji)(z_i − z_j) / B
 	factor := 2 * weight / float32(b)
 	for i := range b {
-		var degree float32
-		for j := range b {
-			degree += p.Data[i*p.Stride+j] + p.Data[j*p.Stride+i]
-		}
+		// A row of W sums to 0: both softmaxes sum to 1.
+		degree := columns[i]
 		row := Row(dz, i)
 		for c, v := range Row(z, i) {
 			row[c] += factor * degree * v
@@ -69,16 +71,31 @@ func square(m blas32.General, b int) blas32.General {
 	return blas32.General{Rows: b, Cols: b, Stride: b, Data: m.Data[:b*b]}
 }
 
-// squaredDistances fills d with ‖x_i − x_j‖².
-func (n *neighbourLoss) squaredDistances(d, x blas32.General) {
+// distanceBlock is the number of rows of a block of squaredDistances.
+const distanceBlock = 64
+
+// squaredDistances fills d with ‖x_i − x_j‖². Products are taken for j from i's
+// block on; what lies left of it is copied from its mirror image.
+func (n *neighbourLoss) squaredDistances(d, x blas32.General, workers int) {
 	for i := range x.Rows {
-		n.norms[i] = squaredNorm(Row(x, i))
+		n.norms[i] = vec.Squares(Row(x, i))
 	}
-	gemm(blas.NoTrans, blas.Trans, -2, x, x, 0, d)
+	for lo := 0; lo < x.Rows; lo += distanceBlock {
+		hi := min(lo+distanceBlock, x.Rows)
+		part := rowsOf(d, lo, hi)
+		part.Data, part.Cols = part.Data[lo:], x.Rows-lo
+		gemm(blas.NoTrans, blas.Trans, -2, rowsOf(x, lo, hi), rowsOf(x, lo, x.Rows), 0, part)
+	}
+	parallel(workers, d.Rows, 16, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			from := i - i%distanceBlock
+			vec.AddNorms(Row(d, i)[from:], n.norms[from:d.Rows], n.norms[i])
+		}
+	})
 	for i := range d.Rows {
-		row := Row(d, i)
+		row := Row(d, i)[:i-i%distanceBlock]
 		for j := range row {
-			row[j] = max(0, row[j]+n.norms[i]+n.norms[j])
+			row[j] = d.Data[j*d.Stride+i]
 		}
 	}
 }
@@ -115,33 +132,7 @@ func temperature(d []float32, i int) float32 {
 func (n *neighbourLoss) divergence(p, q []float32, i int) float64 {
 	inv := 1 / temperature(p, i)
 	p[i], q[i] = math.MaxFloat32, math.MaxFloat32 // not its own neighbour
-	nearP, nearQ := slices.Min(p), slices.Min(q)
-	var sumP, sumQ, gap float32
-	for j := range p {
-		if j == i {
-			continue
-		}
-		x, y := (nearP-p[j])*inv, (nearQ-q[j])*inv
-		p[j], q[j] = expNear(x), expNear(y)
-		sumP += p[j]
-		sumQ += q[j]
-		if p[j] > 0 {
-			gap += p[j] * (x - y)
-		}
-	}
-	p[i], q[i] = 0, 0
-	invP, invQ := 1/sumP, 1/sumQ
-	for j := range p {
-		p[j] = (p[j]*invP - q[j]*invQ) * inv
-	}
-	return float64(gap*invP) - math.Log(float64(sumP)) + math.Log(float64(sumQ))
-}
-
-// expNear is eˣ for x ≤ 0, and 0 where that is lost in a float32 sum that
-// includes 1: most of a row is, and exp is most of the loss's cost.
-func expNear(x float32) float32 {
-	if x < -30 {
-		return 0
-	}
-	return exp32(x)
+	sumP, sumQ, gap := vec.SoftmaxPair(p, q, vec.Min(p), vec.Min(q), inv)
+	vec.Blend(p, q, inv/sumP, -inv/sumQ)
+	return float64(gap/sumP) - math.Log(float64(sumP)) + math.Log(float64(sumQ))
 }

@@ -7,6 +7,8 @@ import (
 
 	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/diff/fd"
+
+	"github.com/latentdb/latentdb/embed/internal/vec"
 )
 
 // neighbourLoss64 is the naive twin of neighbourLoss.backward, for latents z of
@@ -102,7 +104,7 @@ func TestNeighbourLossOfDuplicatesIsFinite(t *testing.T) {
 		for latents, z := range map[string]blas32.General{"equal": NewMatrix(24, 2), "apart": noise(rng, 24, 2)} {
 			dz := NewMatrix(24, 2)
 			got := newNeighbourLoss(24).backward(dz, z, u, 1, 2)
-			if math.IsNaN(got) || math.IsInf(got, 0) || !finite(dz.Data) {
+			if math.IsNaN(got) || math.IsInf(got, 0) || !vec.Finite(dz.Data) {
 				t.Errorf("%s rows, %s latents: loss %v, gradient %v", rows, latents, got, dz.Data)
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
+
+	"github.com/latentdb/latentdb/embed/internal/vec"
 )
 
 func dense(m blas32.General) *mat.Dense {
@@ -109,7 +111,7 @@ func TestComponentsBeyondTheRankAreZero(t *testing.T) {
 	} {
 		m := mustPCA(t, NumericLayout(c.rows.Cols), c.rows, c.dim)
 		for k := range c.dim {
-			if size := squaredNorm(Row(m.dec.w, k)); (size > 0.5) != (k < c.rank) {
+			if size := vec.Squares(Row(m.dec.w, k)); (size > 0.5) != (k < c.rank) {
 				t.Errorf("%s: component %d has squared length %v, the rank is %d", c.name, k, size, c.rank)
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/latentdb/latentdb/embed/internal/vec"
 )
 
 // MinRows is the fewest rows a model can be trained on.
@@ -150,7 +152,7 @@ func (c Config) resolve(layout Layout, rows blas32.General) (Config, error) {
 		return c, fmt.Errorf("%w: %d epochs", ErrConfig, c.Epochs)
 	case c.InputScale != nil && len(c.InputScale) != rows.Cols:
 		return c, fmt.Errorf("%w: input scale has %d values for %d features", ErrConfig, len(c.InputScale), rows.Cols)
-	case !finite(c.InputScale):
+	case !vec.Finite(c.InputScale):
 		return c, fmt.Errorf("%w: input scale is not finite", ErrConfig)
 	}
 	if i := firstNotFinite(rows); i >= 0 {

@@ -1,4 +1,5 @@
-// Package vec holds the element-wise loops of training: GELU and Adam. On amd64
+// Package vec holds the loops of training over rows and elements: GELU, Adam,
+// softmax, sums and differences. On amd64
 // with AVX2 and FMA they are assembly; the Go functions beside them are their
 // reference, and all there is elsewhere and under the build tag purego.
 package vec
@@ -7,6 +8,14 @@ import "math"
 
 // lanes is how many elements the assembly takes at once; Go does the rest.
 const lanes = 8
+
+// whole is how many of n elements the assembly takes.
+func whole(n int) int {
+	if !accelerated {
+		return 0
+	}
+	return n &^ (lanes - 1)
+}
 
 // GELU is x·(1+tanh(a(x+bx³)))/2 with a = √(2/π) and b = 0.044715: the Gaussian
 // error linear unit in its tanh form (Hendrycks and Gimpel, 2016).
@@ -18,11 +27,9 @@ const (
 // GELU writes the unit of every x to dst, which is as long.
 func GELU(dst, x []float32) {
 	dst = dst[:len(x)]
-	n := 0
-	if accelerated {
-		if n = len(x) &^ (lanes - 1); n > 0 {
-			geluAVX2(n, &dst[0], &x[0])
-		}
+	n := whole(len(x))
+	if n > 0 {
+		geluAVX2(n, &dst[0], &x[0])
 	}
 	geluGo(dst[n:], x[n:])
 }
@@ -36,11 +43,9 @@ func geluGo(dst, x []float32) {
 // GELUBackward multiplies each gradient by the unit's derivative at x.
 func GELUBackward(grad, x []float32) {
 	grad = grad[:len(x)]
-	n := 0
-	if accelerated {
-		if n = len(x) &^ (lanes - 1); n > 0 {
-			geluBackwardAVX2(n, &grad[0], &x[0])
-		}
+	n := whole(len(x))
+	if n > 0 {
+		geluBackwardAVX2(n, &grad[0], &x[0])
 	}
 	geluBackwardGo(grad[n:], x[n:])
 }
@@ -81,11 +86,9 @@ type AdamStep struct {
 // g) and v (of g²), all of one length.
 func Adam(p, g, m, v []float32, s AdamStep) {
 	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
-	n := 0
-	if accelerated {
-		if n = len(p) &^ (lanes - 1); n > 0 {
-			adamAVX2(n, &p[0], &g[0], &m[0], &v[0], &s)
-		}
+	n := whole(len(p))
+	if n > 0 {
+		adamAVX2(n, &p[0], &g[0], &m[0], &v[0], &s)
 	}
 	adamGo(p[n:], g[n:], m[n:], v[n:], s)
 }

@@ -64,6 +64,92 @@ func TestAdamAgreesWithTwin(t *testing.T) {
 	}
 }
 
+func TestRowsAgreeWithTwins(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	clone := func(x []float32) []float32 { return append([]float32(nil), x...) }
+	one := func(v float32) []float32 { return []float32{v} }
+	for _, n := range lengths {
+		x, y, z := values(rng, n, 2), values(rng, n, 2), values(rng, n, 2)
+		got, want := clone(x), clone(x)
+		Blend(got, y, 0.5, -2)
+		blendGo(want, y, 0.5, -2)
+		near(t, "Blend", got, want, 1e-6)
+		AddNorms(got, y, 1.5)
+		addNormsGo(want, y, 1.5)
+		near(t, "AddNorms", got, want, 1e-6)
+		near(t, "Difference", one(Difference(got, x, y)), one(differenceGo(want, x, y)), 1e-5)
+		near(t, "Difference", got, want, 0)
+		near(t, "Squares", one(Squares(x)), one(squaresGo(x)), 1e-5)
+		Add(got, y)
+		addGo(want, y)
+		near(t, "Add", got, want, 0)
+		Scale(got, y, -3)
+		scaleGo(want, y, -3)
+		near(t, "Scale", got, want, 0)
+		Standardise(got, x, y, 0.3)
+		standardiseGo(want, x, y, 0.3)
+		near(t, "Standardise", got, want, 0)
+		if n > 0 {
+			near(t, "Min", one(Min(z)), one(minGo(z, z[0])), 0)
+		}
+	}
+}
+
+func TestFinite(t *testing.T) {
+	for _, n := range lengths {
+		x := values(rand.New(rand.NewPCG(5, 5)), n, 1e38)
+		for i := range x {
+			if math.IsInf(float64(x[i]), 0) {
+				x[i] = math.MaxFloat32
+			}
+		}
+		if !Finite(x) {
+			t.Fatalf("%d finite values are not", n)
+		}
+		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			for i := range x {
+				had := x[i]
+				if x[i] = float32(bad); Finite(x) {
+					t.Fatalf("%v at %d of %d is finite", bad, i, n)
+				}
+				x[i] = had
+			}
+		}
+	}
+}
+
+func TestSoftmaxPair(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	for _, n := range lengths {
+		p, q := values(rng, n, 20), values(rng, n, 20)
+		for j := range p {
+			p[j], q[j] = p[j]*p[j], q[j]*q[j]
+		}
+		if n > 3 {
+			p[1], q[1] = math.MaxFloat32, math.MaxFloat32 // a row's own place
+			p[2], q[2] = 0, 1e30
+		}
+		var sums [3]float64
+		for j := range p {
+			x, y := -float64(p[j])/7, -float64(q[j])/7
+			ep, eq := math.Exp(x), math.Exp(y)
+			sums[0] += ep
+			sums[1] += eq
+			if ep > 0 && x > leastExponent {
+				sums[2] += ep * (x - y)
+			}
+		}
+		twinP, twinQ := append([]float32(nil), p...), append([]float32(nil), q...)
+		var got, twin [3]float32
+		got[0], got[1], got[2] = SoftmaxPair(p, q, 0, 0, 1.0/7)
+		twin[0], twin[1], twin[2] = softmaxPairGo(twinP, twinQ, 0, 0, 1.0/7)
+		near(t, "e^x", p, twinP, 2e-6)
+		near(t, "e^y", q, twinQ, 2e-6)
+		near(t, "sums", got[:], twin[:], 1e-5)
+		near(t, "sums beside math.Exp", got[:], []float32{float32(sums[0]), float32(sums[1]), float32(sums[2])}, 2e-5)
+	}
+}
+
 func TestTails(t *testing.T) {
 	// Nothing beyond the given length may be touched.
 	buf := make([]float32, 32)
@@ -72,6 +158,13 @@ func TestTails(t *testing.T) {
 	}
 	GELU(buf[:13], buf[:13])
 	GELUBackward(buf[:13], buf[:13])
+	Blend(buf[:13], buf[:13], 1, 1)
+	AddNorms(buf[:13], buf[:13], 1)
+	Difference(buf[:13], buf[:13], buf[:13])
+	Add(buf[:13], buf[:13])
+	Scale(buf[:13], buf[:13], 1)
+	Standardise(buf[:13], buf[:13], buf[:13], 1)
+	SoftmaxPair(buf[:13], buf[:13], 0, 0, 1)
 	Adam(buf[:13], buf[:13], make([]float32, 13), make([]float32, 13), AdamStep{})
 	for _, v := range buf[13:] {
 		if v != 3 {
