@@ -55,8 +55,9 @@ type populationCache struct {
 
 // Outliers scores every point of the collection and returns the strangest that
 // the filter selects. Score is a point's rank by the mean of two measures, each
-// standardised: distance to its neighbours in latent space and whitened residual. Cost: one search and one
-// reconstruction of every point, once per state of the collection.
+// standardised: distance to its neighbours in latent space and whitened residual.
+// Cost: one search and one reconstruction of every point, once per state of the
+// collection.
 func (c *Collection) Outliers(ctx context.Context, q OutlierQuery) (*Outliers, error) {
 	gen, err := c.fittedGeneration(ctx)
 	if err != nil {
@@ -114,8 +115,23 @@ func (c *Collection) outlier(g *ground, pop *population, s strangeness) (o Outli
 	if err != nil {
 		return o, false, err
 	}
-	o.Parts, _, err = pop.generation.explain(row)
+	z, err := pop.generation.encode(row)
+	if err != nil {
+		return o, false, err
+	}
+	hits, err := c.neighbours(pop.generation, z, s.slot)
+	if err != nil {
+		return o, false, err
+	}
+	o.Parts, err = c.explain(g, pop, row, s, hits)
 	return o, true, err
+}
+
+// neighbours are the points nearest to a latent, other than the one in a slot.
+func (c *Collection) neighbours(gen *generation, z []float32, slot uint32) ([]index.Hit, error) {
+	hits, err := gen.nearest(z, index.Params{K: outlierNeighbours + 1}, c)
+	hits = slices.DeleteFunc(hits, func(h index.Hit) bool { return h.Slot == slot })
+	return hits[:min(len(hits), outlierNeighbours)], err
 }
 
 // ScoreRecords scores new records against the collection, as Outliers scores
@@ -157,13 +173,17 @@ func (c *Collection) scoreRow(pop *population, row []float32) (RecordScore, erro
 		return out, err
 	}
 	s := strangeness{distance: farthest(hits)}
-	if out.Parts, s.residual, err = gen.explain(row); err != nil {
+	if _, _, s.residual, err = gen.whiten(row); err != nil {
 		return out, err
 	}
 	out.Score, out.PValue = pop.score(s)
 	out.Outlier = out.Score > pop.cut
 	out.Nearest = []Neighbour{}
 	return out, c.view(func(g *ground) error {
+		var err error
+		if out.Parts, err = c.explain(g, pop, row, s, hits); err != nil {
+			return err
+		}
 		for _, h := range hits {
 			e, ok, err := g.entry(h.Slot)
 			if err != nil {
@@ -182,38 +202,6 @@ func farthest(hits []index.Hit) float64 {
 		return math.Inf(1)
 	}
 	return distanceOf(Euclid, hits[len(hits)-1].Distance)
-}
-
-// explain is a row's whitened residual, and the share of it that each part has.
-func (g *generation) explain(row []float32) ([]Part, float64, error) {
-	decoded, residual, err := g.residual(row)
-	if err != nil {
-		return nil, 0, invalidCause("records", err)
-	}
-	contributions := squares(residual, g.flooredVariance())
-	var total float64
-	for _, v := range contributions {
-		total += v
-	}
-	parts := []Part{}
-	for _, p := range largestParts(g.fitted.Parts(contributions, row, decoded)) {
-		parts = append(parts, Part{Name: p.Name, Value: p.Value, Expected: p.Expected, Share: p.Weight / max(total, math.SmallestNonzeroFloat64)})
-	}
-	return parts, total / float64(len(row)), nil
-}
-
-// flooredVariance is the usual squared residual of each feature, never so small
-// that one feature decides alone.
-func (g *generation) flooredVariance() []float32 {
-	var mean float32
-	for _, v := range g.stats.ResidualVariance {
-		mean += v / float32(len(g.stats.ResidualVariance))
-	}
-	out := make([]float32, len(g.stats.ResidualVariance))
-	for i, v := range g.stats.ResidualVariance {
-		out[i] = max(v, residualFloor*mean, residualVariance)
-	}
-	return out
 }
 
 // population measures every point, or returns the measures taken last if
@@ -260,9 +248,8 @@ func (c *Collection) measureChunk(gen *generation, variance []float32, chunk []s
 			s.residual += r * r / float64(variance[j]) / float64(width)
 		}
 		var hits []index.Hit
-		hits, errs[i] = gen.nearest(z[i*d:(i+1)*d], index.Params{K: outlierNeighbours + 1}, c)
-		hits = slices.DeleteFunc(hits, func(h index.Hit) bool { return h.Slot == s.slot })
-		s.distance = farthest(hits[:min(len(hits), outlierNeighbours)])
+		hits, errs[i] = c.neighbours(gen, z[i*d:(i+1)*d], s.slot)
+		s.distance = farthest(hits)
 		out[i] = s
 	})
 	for _, err := range errs {

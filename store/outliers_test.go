@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/latentdb/latentdb/embed/source"
 )
 
 // TestOutliers plants points unlike the others, in two ways, and a filter.
@@ -64,5 +66,25 @@ func TestOutliers(t *testing.T) {
 	}
 	if out, err = c.Outliers(ctx, OutlierQuery{Limit: 1}); err != nil || out.Outliers[0].ID.kind != idNum {
 		t.Errorf("%+v, %v", out, err)
+	}
+}
+
+// TestOutliersNameWhatTheLatentKeeps: a value that no record has may be given
+// back well, for a component of its own leads to it; it must be named all the same.
+func TestOutliersNameWhatTheLatentKeeps(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Table{}, Dim: 3})
+	rng := rand.New(rand.NewPCG(6, 1))
+	record := func(age float64) map[string]any {
+		return map[string]any{"age": age, "fare": 30 + 10*rng.NormFloat64(), "class": 1 + rng.IntN(3), "port": string(rune('a' + rng.IntN(3)))}
+	}
+	var points []Point
+	for i := range 400 {
+		points = append(points, Point{ID: NumID(uint64(i)), Record: record(30 + 8*rng.NormFloat64())})
+	}
+	mustUpsert(t, c, points...)
+	mustFit(t, c)
+	scores, err := c.ScoreRecords(ctx, record(800))
+	if err != nil || scores.Scores[0].Parts[0].Name != "age" {
+		t.Errorf("%+v, %v: want parts that begin with the age", scores, err)
 	}
 }
