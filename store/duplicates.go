@@ -44,11 +44,10 @@ func (c *Collection) Duplicates(ctx context.Context, q DuplicateQuery) (*Duplica
 
 // Deduplicate removes from each group of duplicates the points within the
 // threshold of its kept point; of a group that is a chain, it keeps more than
-// one, so that nothing leaves without a near copy that stays. With
-// dryRun it only tells what it would remove. Points that change while it runs
+// one, so that nothing leaves without a near copy that stays. A limit in the
+// query leaves the groups after the first ones alone. With dryRun it only tells what it would remove. Points that change while it runs
 // are left alone.
 func (c *Collection) Deduplicate(ctx context.Context, q DuplicateQuery, dryRun bool) (*Deduplication, error) {
-	q.Limit = 0
 	found, scan, err := c.findDuplicates(ctx, q)
 	if err != nil {
 		return nil, err
@@ -110,11 +109,15 @@ func (c *Collection) scanDuplicates(ctx context.Context, gen *generation, allow 
 	if gen.fitted == nil {
 		return scan, nil
 	}
+	search, err := c.duplicateSearch(ctx, gen, allow)
+	if err != nil {
+		return nil, err
+	}
 	firstWith := make(map[[16]byte]uint32)
 	near := make(map[[2]uint32]float64)
-	err := c.eachRow(ctx, gen, allow, func(chunk []storedRecord, rows []float32) error {
+	err = c.eachRow(ctx, gen, allow, func(chunk []storedRecord, rows []float32) error {
 		scan.points += len(chunk)
-		lists, err := c.neighbourLists(gen, allow, rows, len(chunk))
+		lists, err := c.neighbourLists(gen, search, allow, rows, len(chunk))
 		if err != nil {
 			return err
 		}
@@ -144,19 +147,58 @@ func (c *Collection) scanDuplicates(ctx context.Context, gen *generation, allow 
 	return scan, c.addPairs(gen, scan, near)
 }
 
+// duplicateMetric is how duplicates are measured in input space: by the
+// collection's metric, except Dot, in which a vector may be nearer to others
+// than to its copy; there it is Euclid.
+func (c Config) duplicateMetric() Metric {
+	if c.Metric == Dot {
+		return Euclid
+	}
+	return c.Metric
+}
+
+// neighbourSearch finds the neighbours of what an index holds of a point.
+type neighbourSearch struct {
+	metric Metric
+	find   func(row []float32, p index.Params) ([]index.Hit, error)
+}
+
+// duplicateSearch searches the generation, or an exact index of its own where
+// the generation's is by Dot.
+func (c *Collection) duplicateSearch(ctx context.Context, gen *generation, allow *index.Bitmap) (neighbourSearch, error) {
+	metric := gen.metric(c.Config())
+	if metric != Dot {
+		return neighbourSearch{metric, func(row []float32, p index.Params) ([]index.Hit, error) { return gen.nearest(row, p, c) }}, nil
+	}
+	flat, err := index.Flat.New(index.Config{Dim: gen.width(), Metric: Euclid})
+	if err != nil {
+		return neighbourSearch{}, err
+	}
+	err = c.eachRow(ctx, gen, allow, func(chunk []storedRecord, rows []float32) error {
+		d := gen.width()
+		for i, r := range chunk {
+			if err := flat.Upsert(r.slot, rows[i*d:(i+1)*d]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return neighbourSearch{Euclid, func(row []float32, p index.Params) ([]index.Hit, error) { return flat.Search(nil, row, p) }}, err
+}
+
 // neighbourLists searches for the neighbours of a chunk's points by what the
 // index holds; distances are for people, not squared.
-func (c *Collection) neighbourLists(gen *generation, allow *index.Bitmap, rows []float32, n int) ([][]index.Hit, error) {
+func (c *Collection) neighbourLists(gen *generation, search neighbourSearch, allow *index.Bitmap, rows []float32, n int) ([][]index.Hit, error) {
 	z, err := gen.indexRows(slices.Clone(rows))
 	if err != nil {
 		return nil, err
 	}
-	d, metric := gen.width(), gen.metric(c.Config())
+	d := gen.width()
 	lists, errs := make([][]index.Hit, n), make([]error, n)
 	inParallel(c.opts.Workers, n, func(i int) {
-		lists[i], errs[i] = gen.nearest(z[i*d:(i+1)*d], index.Params{K: duplicateNeighbours + 1, EF: 64, Allow: allow}, c)
+		lists[i], errs[i] = search.find(z[i*d:(i+1)*d], index.Params{K: duplicateNeighbours + 1, EF: 64, Allow: allow})
 		for j := range lists[i] {
-			lists[i][j].Distance = float32(distanceOf(metric, lists[i][j].Distance))
+			lists[i][j].Distance = float32(distanceOf(search.metric, lists[i][j].Distance))
 		}
 	})
 	for _, err := range errs {
@@ -222,7 +264,7 @@ func (c *Collection) measurer(gen *generation) measureFunc {
 	metric := gen.metric(cfg)
 	input := gen.model == nil || cfg.defaultSpace() == SpaceInput
 	if input {
-		metric = cfg.Metric
+		metric = cfg.duplicateMetric()
 	}
 	kernel := metric.Kernel()
 	known := make(map[uint32][]float32)

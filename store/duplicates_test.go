@@ -156,3 +156,29 @@ func TestDeduplicateLeavesChangesAlone(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
+
+// TestDotDuplicates: an inner product is no distance, so duplicates of a Dot
+// collection are measured by Euclid; by default chance removes none.
+func TestDotDuplicates(t *testing.T) {
+	for _, fitted := range []bool{false, true} {
+		cfg := vectorConfig()
+		cfg.Metric = Dot
+		c := create(t, tempDB(t, quiet()), cfg)
+		mustUpsert(t, c, withDuplicates()...)
+		if fitted {
+			mustFit(t, c)
+		}
+		done, err := c.Deduplicate(ctx, DuplicateQuery{}, true)
+		if err != nil || len(done.Removed) != 10 {
+			t.Fatalf("fitted %t: %+v, %v: want the 10 planted", fitted, done, err)
+		}
+		for _, r := range done.Removed {
+			if r.ID.num != r.Kept.num+1000 || r.Distance < 0 || r.Distance > 0.0041 {
+				t.Errorf("fitted %t: removed %+v", fitted, r)
+			}
+		}
+		if few, err := c.Deduplicate(ctx, DuplicateQuery{Limit: 3}, true); err != nil || len(few.Removed) != 3 {
+			t.Errorf("fitted %t: 3 groups remove %d, %v", fitted, len(few.Removed), err)
+		}
+	}
+}
