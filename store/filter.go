@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -28,6 +29,8 @@ type Condition struct {
 	Range *Range
 	// HasID selects the points named.
 	HasID []ID
+	// named is HasID to look ids up in, once a filter is prepared.
+	named map[ID]bool
 	// IsEmpty selects points whose key is missing, null or an empty list.
 	IsEmpty string
 	// IsNull selects points whose key holds null.
@@ -74,9 +77,50 @@ func (f *Filter) needsPayload() bool {
 	return false
 }
 
-// validate tells what is wrong with a filter that did not come as JSON: every
-// condition has exactly one part, and Match exactly one comparison.
-func (f *Filter) validate() error { return f.validateTo("filter", maxFilterDepth) }
+// maxConditions bounds the conditions of a filter, nested ones included: each may
+// be tried on every point.
+const maxConditions = 1000
+
+// prepared checks a filter and returns a copy that is ready to be matched with
+// points. Every condition has exactly one part, and Match exactly one comparison.
+func (f *Filter) prepared() (*Filter, error) {
+	if err := f.validateTo("filter", maxFilterDepth); err != nil {
+		return nil, err
+	}
+	if n := f.conditions(); n > maxConditions {
+		return nil, invalid("filter", "has %d conditions, the limit is %d", n, maxConditions)
+	}
+	return f.indexed(), nil
+}
+
+// conditions counts the conditions of a filter and of those nested in it.
+func (f *Filter) conditions() (n int) {
+	if f == nil {
+		return 0
+	}
+	for _, c := range slices.Concat(f.Must, f.Should, f.MustNot) {
+		n += 1 + c.Filter.conditions()
+	}
+	return n
+}
+
+// indexed copies a filter, with the ids it names in maps.
+func (f *Filter) indexed() *Filter {
+	if f == nil {
+		return nil
+	}
+	out := &Filter{Must: slices.Clone(f.Must), Should: slices.Clone(f.Should), MustNot: slices.Clone(f.MustNot)}
+	for _, clause := range [][]Condition{out.Must, out.Should, out.MustNot} {
+		for i := range clause {
+			c := &clause[i]
+			c.Filter, c.named = c.Filter.indexed(), make(map[ID]bool, len(c.HasID))
+			for _, id := range c.HasID {
+				c.named[id] = true
+			}
+		}
+	}
+	return out
+}
 
 func (f *Filter) validateTo(field string, depth int) error {
 	if f == nil {
@@ -108,10 +152,54 @@ func (c *Condition) validate(field string, depth int) error {
 		return invalid(field, "key goes with match or range, and they with a key")
 	case c.Match != nil && count(c.Match.Value != nil, c.Match.Any != nil, c.Match.Except != nil, c.Match.Text != "") != 1:
 		return invalid(field+".match", "needs exactly one of value, any, except, text")
+	case c.Match != nil:
+		return c.Match.validate(field + ".match")
+	case c.Range != nil:
+		return c.Range.validate(field + ".range")
 	case c.Filter != nil:
 		return c.Filter.validateTo(field, depth-1)
 	}
 	return validateIDs(field+".has_id", c.HasID)
+}
+
+func (m *Match) validate(field string) error {
+	for name, values := range map[string][]any{"value": {m.Value}, "any": m.Any, "except": m.Except} {
+		for _, v := range values {
+			if !payloadScalar(v) {
+				return invalid(field+"."+name, "compares with a %T; it takes strings, booleans and finite numbers", v)
+			}
+		}
+	}
+	return nil
+}
+
+// payloadScalar tells whether a payload may hold what equals v. NaN and infinities
+// are in none.
+func payloadScalar(v any) bool {
+	if v == nil {
+		return true
+	}
+	if x, ok := number(v); ok {
+		return x-x == 0
+	}
+	kind := reflect.TypeOf(v).Kind()
+	return kind == reflect.String || kind == reflect.Bool
+}
+
+func (r *Range) validate(field string) error {
+	bounds := 0
+	for _, b := range []*float64{r.GT, r.GTE, r.LT, r.LTE} {
+		if b == nil {
+			continue
+		}
+		if bounds++; math.IsNaN(*b) {
+			return invalid(field, "has a bound that is not a number")
+		}
+	}
+	if bounds == 0 {
+		return invalid(field, "needs one of gt, gte, lt, lte")
+	}
+	return nil
 }
 
 // count is how many are true.
@@ -152,7 +240,7 @@ func (c *Condition) holds(id ID, p Payload) bool {
 	case c.Filter != nil:
 		return c.Filter.matches(id, p)
 	case c.HasID != nil:
-		return slices.Contains(c.HasID, id)
+		return c.named[id]
 	case c.IsEmpty != "":
 		return emptyAt(p, c.IsEmpty)
 	case c.IsNull != "":
@@ -236,64 +324,4 @@ func number(v any) (float64, bool) {
 		return float64(rv.Uint()), true
 	}
 	return 0, false
-}
-
-// valuesAt lists the values under a key path, lists spread out.
-func valuesAt(p Payload, path string) []any {
-	v, ok := lookup(p, path)
-	if !ok {
-		return nil
-	}
-	return spread(nil, v)
-}
-
-func spread(dst []any, v any) []any {
-	list, ok := v.([]any)
-	if !ok {
-		return append(dst, v)
-	}
-	for _, e := range list {
-		dst = spread(dst, e)
-	}
-	return dst
-}
-
-func emptyAt(p Payload, path string) bool {
-	for _, v := range valuesAt(p, path) {
-		if v != nil {
-			return false
-		}
-	}
-	return true
-}
-
-// lookup follows a path through objects, and through every element of lists.
-func lookup(v any, path string) (any, bool) {
-	if path == "" {
-		return v, true
-	}
-	switch v := v.(type) {
-	case Payload:
-		return lookup(map[string]any(v), path)
-	case map[string]any:
-		// A key that itself holds dots wins over the path it spells.
-		if e, ok := v[path]; ok {
-			return e, true
-		}
-		head, rest, _ := strings.Cut(path, ".")
-		e, ok := v[strings.TrimSuffix(head, "[]")]
-		if !ok {
-			return nil, false
-		}
-		return lookup(e, rest)
-	case []any:
-		var out []any
-		for _, e := range v {
-			if found, ok := lookup(e, path); ok {
-				out = append(out, found)
-			}
-		}
-		return out, len(out) > 0
-	}
-	return nil, false
 }

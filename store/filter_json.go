@@ -127,14 +127,10 @@ func (m *Match) parse(field string, data json.RawMessage) error {
 	m.Value, m.Any, m.Except, m.Text = plainNumbers(v.Value), v.Any, v.Except, v.Text
 	plainNumbers(m.Any)
 	plainNumbers(m.Except)
-	switch m.Value.(type) {
-	case map[string]any, []any:
-		return invalid(field+".value", "must be a string, a number or a boolean")
-	}
 	if parts["text"] != nil && m.Text == "" {
 		return invalid(field+".text", "must not be empty")
 	}
-	return nil
+	return m.validate(field)
 }
 
 func keyOf(field string, data json.RawMessage) (string, error) {

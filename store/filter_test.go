@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -120,7 +121,8 @@ func TestFilterAgainstTwin(t *testing.T) {
 	ids := []ID{NumID(1), StringID("a"), NumID(2)}
 	rapid.Check(t, func(t *rapid.T) {
 		f, holds := drawFilter(t, ids, 2)
-		if err := f.validate(); err != nil {
+		f, err := f.prepared()
+		if err != nil {
 			t.Fatal(err)
 		}
 		p, id := drawPayload(t), rapid.SampledFrom(ids).Draw(t, "id")
@@ -233,12 +235,24 @@ func TestBadFilters(t *testing.T) {
 	for name, bad := range map[string]Condition{
 		"empty": {}, "key alone": {Key: "n"}, "no key": {Match: &Match{Value: 1}}, "empty match": {Key: "n", Match: &Match{}},
 		"two": {Key: "n", Match: &Match{Value: 1}, HasID: []ID{NumID(1)}}, "zero id": {HasID: []ID{{}}}, "deep": nested,
+		"slice": {Key: "n", Match: &Match{Value: []int{1}}}, "function": {Key: "n", Match: &Match{Any: []any{1, func() {}}}},
+		"NaN": {Key: "n", Match: &Match{Except: []any{math.NaN()}}}, "no bounds": {Key: "n", Range: &Range{}},
+		"NaN bound": {Key: "n", Range: &Range{GT: new(math.NaN())}},
 	} {
 		f := &Filter{Should: []Condition{{IsNull: "n"}, bad}}
 		for call, err := range callsWithFilter(c, f) {
 			if !errors.Is(err, ErrInvalid) || !strings.Contains(fmt.Sprint(err), "filter.should[1]") {
 				t.Errorf("%s condition, %s: %v", name, call, err)
 			}
+		}
+	}
+	many := &Filter{Should: []Condition{{Filter: &Filter{Must: make([]Condition, maxConditions)}}}}
+	for i := range many.Should[0].Filter.Must {
+		many.Should[0].Filter.Must[i] = Condition{IsNull: "n"}
+	}
+	for call, err := range callsWithFilter(c, many) {
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(fmt.Sprint(err), "filter: has 1001 conditions, the limit is 1000") {
+			t.Errorf("many conditions, %s: %v", call, err)
 		}
 	}
 	if n, err := c.Count(ctx, nil); err != nil || n != 30 {
@@ -272,9 +286,9 @@ func FuzzFilterJSON(f *testing.F) {
 			return
 		}
 		// What JSON gives is as Go code must give it, and matching never panics.
-		if err := filter.validate(); err != nil {
+		if err := filter.validateTo("filter", maxFilterDepth); err != nil {
 			t.Errorf("%s was read, and then: %v", data, err)
 		}
-		filter.matches(NumID(1), Payload{"a": []any{int64(1), nil, "x", map[string]any{"b": true}}})
+		filter.indexed().matches(NumID(1), Payload{"a": []any{int64(1), nil, "x", map[string]any{"b": true}}})
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 )
 
 // Limits on what one point may carry.
@@ -136,17 +135,6 @@ func (p Payload) merged(over Payload) Payload {
 	}
 	for k, v := range over {
 		out[k] = v
-	}
-	return out
-}
-
-// without is p less the keys given.
-func (p Payload) without(keys []string) Payload {
-	out := make(Payload, len(p))
-	for k, v := range p {
-		if !slices.Contains(keys, k) {
-			out[k] = v
-		}
 	}
 	return out
 }

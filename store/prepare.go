@@ -11,10 +11,11 @@ func (c *Collection) prepare(b Batch) (*request, error) {
 	if len(b.Upsert) > MaxBatchPoints {
 		return nil, invalid("points", "%d points in one batch, more than %d", len(b.Upsert), MaxBatchPoints)
 	}
-	r := &request{deletes: slices.Clone(b.Delete), where: b.DeleteWhere, done: make(chan struct{})}
-	if err := errors.Join(validateIDs("points", b.Delete), b.DeleteWhere.validate()); err != nil {
+	where, err := b.DeleteWhere.prepared()
+	if err := errors.Join(validateIDs("points", b.Delete), err); err != nil {
 		return nil, err
 	}
+	r := &request{deletes: slices.Clone(b.Delete), where: where, done: make(chan struct{})}
 	for _, p := range b.Payloads {
 		prepared, err := p.prepare()
 		if err != nil {
@@ -45,7 +46,9 @@ func (p PayloadChange) prepare() (preparedPayload, error) {
 	default:
 		return preparedPayload{}, invalid("op", "%q is not a payload operation", p.Op)
 	}
-	if err := errors.Join(validateIDs("points", p.IDs), p.Filter.validate()); err != nil {
+	var err error
+	p.Filter, err = p.Filter.prepared()
+	if err := errors.Join(validateIDs("points", p.IDs), err); err != nil {
 		return preparedPayload{}, err
 	}
 	data, err := p.Payload.encode("payload")

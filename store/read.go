@@ -25,13 +25,13 @@ type ScrollQuery struct {
 
 // Get reads points in the order of the ids; unknown ids are left out.
 func (c *Collection) Get(ctx context.Context, with With, ids ...ID) ([]Point, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	gen := c.active.Load()
 	out := make([]Point, 0, len(ids))
 	err := c.view(func(g *ground) error {
 		for i, id := range ids {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			if err := id.validate(fmt.Sprintf("ids[%d]", i)); err != nil {
 				return err
 			}
@@ -80,10 +80,11 @@ func (c *Collection) Scroll(ctx context.Context, q ScrollQuery) iter.Seq2[Point,
 		if !q.From.IsZero() {
 			from = q.From.key()
 		}
+		filter, err := q.Filter.prepared()
+		q.Filter = filter
 		for from != nil {
 			var points []Point
-			err := errors.Join(ctx.Err(), q.Filter.validate())
-			if err == nil {
+			if err = errors.Join(err, ctx.Err()); err == nil {
 				err = c.view(func(g *ground) error {
 					var err error
 					points, from, err = c.scrollFrom(g, from, q)

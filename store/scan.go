@@ -167,15 +167,12 @@ func (g *ground) selectSlots(ctx context.Context, f *Filter) (*index.Bitmap, err
 	out := index.NewBitmap()
 	for _, cond := range f.must() {
 		if cond.HasID != nil {
-			return out, g.selectAmong(f, cond.HasID, out)
+			return out, g.selectAmong(ctx, f, cond.HasID, out)
 		}
 	}
-	looked := 0
 	return out, g.slots.ForEach(func(k, v []byte) error {
-		if looked++; looked%scanStep == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		slot := binary.BigEndian.Uint32(k)
 		e, err := decodeEntry(slot, v)
@@ -193,8 +190,11 @@ func (f *Filter) must() []Condition {
 	return f.Must
 }
 
-func (g *ground) selectAmong(f *Filter, ids []ID, out *index.Bitmap) error {
+func (g *ground) selectAmong(ctx context.Context, f *Filter, ids []ID, out *index.Bitmap) error {
 	for _, id := range ids {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		slot, ok, err := g.slotOf(id)
 		if err != nil {
 			return err
@@ -233,9 +233,15 @@ func (g *ground) fits(f *Filter, id ID, slot uint32) (bool, error) {
 // selection is selectSlots in a transaction of its own; nil for a filter that
 // selects all.
 func (c *Collection) selection(ctx context.Context, f *Filter) (*index.Bitmap, error) {
-	if err := f.validate(); err != nil {
+	f, err := f.prepared()
+	if err != nil {
 		return nil, err
 	}
+	return c.selected(ctx, f)
+}
+
+// selected is selection by a prepared filter.
+func (c *Collection) selected(ctx context.Context, f *Filter) (*index.Bitmap, error) {
 	if f.empty() {
 		return nil, ctx.Err()
 	}

@@ -114,7 +114,10 @@ func (s *search) prepare(ctx context.Context) error {
 	if s.target, err = s.gen.target(s.row); err != nil {
 		return invalidCause("query", err)
 	}
-	if s.allow, err = s.c.selection(ctx, s.q.Filter); err != nil {
+	if s.q.Filter, err = s.q.Filter.prepared(); err != nil {
+		return err
+	}
+	if s.allow, err = s.c.selected(ctx, s.q.Filter); err != nil {
 		return err
 	}
 	s.plan = s.gen.plan(s.q)
