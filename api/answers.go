@@ -73,7 +73,7 @@ func reconstruct(c echo.Context, coll *store.Collection) (any, error) {
 		}
 		return coll.ReconstructRecords(ctx, records...)
 	}
-	ids, err := parseIDs("ids", body.IDs)
+	ids, err := parseSomeIDs("ids", body.IDs)
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +183,6 @@ func parseLike(raw json.RawMessage, q *store.SampleQuery) (err error) {
 	if err := parseField("like", raw, &list); err != nil {
 		return err
 	}
-	q.IDs, err = parseIDs("like", list)
+	q.IDs, err = parseSomeIDs("like", list)
 	return err
 }

@@ -134,13 +134,18 @@ func parseID(place string, raw json.RawMessage) (store.ID, error) {
 	return id, err
 }
 
-// parseIDs reads a list of ids, which must not be empty.
+// parseSomeIDs is parseIDs of a list that must not be empty.
+func parseSomeIDs(place string, list []json.RawMessage) ([]store.ID, error) {
+	if list != nil && len(list) == 0 {
+		return nil, badRequest("%s: is empty", place)
+	}
+	return parseIDs(place, list)
+}
+
+// parseIDs reads a list of ids. An empty one is fine: a client's own list may be.
 func parseIDs(place string, list []json.RawMessage) ([]store.ID, error) {
 	if list == nil {
 		return nil, badRequest("%s: is missing", place)
-	}
-	if len(list) == 0 {
-		return nil, badRequest("%s: is empty", place)
 	}
 	ids := make([]store.ID, len(list))
 	for i, raw := range list {

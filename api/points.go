@@ -200,6 +200,14 @@ type withBody struct {
 	WithRecord  bool            `json:"with_record"`
 }
 
+// check refuses what a collection cannot send.
+func (w withBody) check(coll *store.Collection) error {
+	if w.WithRecord && isVector(coll) {
+		return badRequest("with_record: this collection holds vectors: ask with_vector")
+	}
+	return nil
+}
+
 func (w withBody) reads() store.With {
 	return store.With{Payload: w.WithPayload.wanted, Vector: bool(w.WithVector), Record: w.WithRecord}
 }
@@ -224,6 +232,12 @@ func retrievePoints(c echo.Context, coll *store.Collection) (any, error) {
 		withBody
 	}{withBody: withBody{WithPayload: payloadSelector{wanted: true}}}
 	if err := readLenient(c, &body); err != nil {
+		return nil, err
+	}
+	if n := len(body.IDs); n > store.MaxLimit {
+		return nil, badRequest("ids: has %d entries, the limit is %d", n, store.MaxLimit)
+	}
+	if err := body.check(coll); err != nil {
 		return nil, err
 	}
 	ids, err := parseIDs("ids", body.IDs)

@@ -226,10 +226,13 @@ func TestDeleteCountScroll(t *testing.T) {
 	if count(nil) != 6.0 || count(group(1)) != 0.0 {
 		t.Errorf("after deletion: %v, %v", count(nil), count(group(1)))
 	}
+	c.do("POST", "/collections/v/points/delete", `{"points":[]}`).result(nil)
+	if count(nil) != 6.0 {
+		t.Errorf("an empty list of ids deletes: %v points", count(nil))
+	}
 	for path, cases := range map[string]map[string]string{
 		"delete": {
 			`{}`:                         "points",
-			`{"points":[]}`:              "points: is empty",
 			`{"points":[null]}`:          "points[0]: is missing",
 			`{"filter":{"moist":[]}}`:    "moist",
 			`{"points":[1],"filter":{}}`: "either",

@@ -65,6 +65,14 @@ func (o searchOptions) apply(q *store.Query) (err error) {
 	return nil
 }
 
+// wants is how many hits are asked for, before that is checked.
+func (o searchOptions) wants() int {
+	if o.Limit == nil {
+		return store.DefaultLimit
+	}
+	return max(0, min(store.MaxLimit, *o.Limit))
+}
+
 // locate puts "params" in front of the field that an error of the store names
 // if it stands there in the body.
 func (searchParams) locate(err error) error {
@@ -85,7 +93,7 @@ type scoredPoint struct {
 
 // run carries out a query. The second result is nil unless it was asked for.
 func (o searchOptions) run(ctx context.Context, coll *store.Collection, q store.Query) ([]scoredPoint, *store.SearchInfo, error) {
-	if err := o.apply(&q); err != nil {
+	if err := errors.Join(o.check(coll), o.apply(&q)); err != nil {
 		return nil, nil, err
 	}
 	var hits []store.Hit
@@ -161,6 +169,11 @@ func parseQuery(kind string, raw json.RawMessage) (q store.Query, err error) {
 		case given(forms["record"]):
 			q.Record, err = parseRecord(kind, "query.record", forms["record"])
 			return q, err
+		}
+		for name := range forms {
+			if name != "" {
+				return q, badRequest("query.%s: is null", name)
+			}
 		}
 	}
 	return parseNearest(kind, "query", raw)
@@ -238,24 +251,30 @@ func searchBatch(c echo.Context, coll *store.Collection) (any, error) {
 	return runBatch(c, coll, searchBody.run)
 }
 
+// maxBatchHits bounds the hits that the searches of one body ask for together.
+const maxBatchHits = 100_000
+
 // runBatch answers the searches of a body one after the other; the first that
 // fails fails the batch.
-func runBatch[B, R any](c echo.Context, coll *store.Collection, run func(B, context.Context, *store.Collection) (R, error)) (any, error) {
+func runBatch[B interface{ wants() int }, R any](c echo.Context, coll *store.Collection, run func(B, context.Context, *store.Collection) (R, error)) (any, error) {
 	var body struct {
 		Searches []json.RawMessage `json:"searches"`
 	}
 	if err := readLenient(c, &body); err != nil {
 		return nil, err
 	}
-	if len(body.Searches) == 0 || len(body.Searches) > store.MaxLimit {
-		return nil, badRequest("searches: has %d entries; it must have 1 to %d", len(body.Searches), store.MaxLimit)
+	if body.Searches == nil || len(body.Searches) > store.MaxLimit {
+		return nil, badRequest("searches: has %d entries; it must be a list of %d at most", len(body.Searches), store.MaxLimit)
 	}
-	out := make([]R, len(body.Searches))
+	out, hits := make([]R, len(body.Searches)), 0
 	for i, raw := range body.Searches {
 		place := fmt.Sprintf("searches[%d]", i)
 		var search B
 		if err := parseField(place, raw, &search); err != nil {
 			return nil, err
+		}
+		if hits += search.wants(); hits > maxBatchHits {
+			return nil, badRequest("%s.limit: the limits so far add up to %d, more than the %d hits of one batch", place, hits, maxBatchHits)
 		}
 		var err error
 		if out[i], err = run(search, c.Request().Context(), coll); err != nil {

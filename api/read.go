@@ -22,6 +22,9 @@ func scrollPoints(c echo.Context, coll *store.Collection) (any, error) {
 	if given(body.OrderBy) {
 		return nil, badRequest("order_by: is not supported: points come in the order of their ids")
 	}
+	if err := body.check(coll); err != nil {
+		return nil, err
+	}
 	limit, err := limitOf("limit", body.Limit, store.DefaultLimit)
 	if err != nil {
 		return nil, err

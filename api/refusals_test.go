@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/latentdb/latentdb/store"
 )
 
 // An error of the store's names the field by its path in the request.
@@ -63,6 +65,26 @@ func TestErrorsNameTheWholePath(t *testing.T) {
 	c.do("POST", "/collections/v/points/query", `{"query":[1,2],"limit":10000,"offset":1}`).refused(400, "offset: ")
 	c.do("POST", "/collections/v/points/reconstruct", `{}`).refused(400, "ids: is missing")
 	c.do("POST", "/collections/v/points/reconstruct", `{"ids":[]}`).refused(400, "ids: is empty")
+}
+
+// What would make an answer without bound is refused, and what is empty is not.
+func TestBoundsOfAnswers(t *testing.T) {
+	c := newClient(t, Config{})
+	c.fill("v", vectors(5, 2, 1))
+	many := strings.TrimSuffix(strings.Repeat("1,", store.MaxLimit+1), ",")
+	c.do("POST", "/collections/v/points", `{"ids":[`+many+`]}`).refused(400, "ids: has 10001 entries, the limit is 10000")
+	c.do("POST", "/collections/v/points", `{"ids":[1],"with_record":true}`).refused(400, "with_record")
+	search := `{"query":[1,2],"limit":10000}`
+	searches := strings.TrimSuffix(strings.Repeat(search+",", 11), ",")
+	c.do("POST", "/collections/v/points/query/batch", `{"searches":[`+searches+`]}`).refused(400, "searches[10].limit")
+	c.do("POST", "/collections/v/points/query", `{"query":{"nearest":null}}`).refused(400, "query.nearest: is null")
+	conditions := strings.TrimSuffix(strings.Repeat(`{"key":"n","match":{"value":1}},`, 1001), ",")
+	c.do("POST", "/collections/v/points/count", `{"filter":{"should":[`+conditions+`]}}`).refused(400, "filter: has 1001 conditions, the limit is 1000")
+	for path, body := range map[string]string{"": `{"ids":[]}`, "/query/batch": `{"searches":[]}`, "/search/batch": `{"searches":[]}`} {
+		if got := c.do("POST", "/collections/v/points"+path, body).value(); len(got.([]any)) != 0 {
+			t.Errorf("%s %s: %v", path, body, got)
+		}
+	}
 }
 
 // What is known of the dialect and not there is refused alike, whether the
