@@ -61,14 +61,20 @@ func (c *Collection) lastCommit() (id int) {
 
 // view runs a read transaction over the ground state.
 func (c *Collection) view(f func(g *ground) error) error {
-	return c.transact(c.db.View, f)
+	return c.transact(c.db.View, func(tx *bolt.Tx) error {
+		g, err := groundOf(tx)
+		if err != nil {
+			return err
+		}
+		return f(g)
+	})
 }
 
-// exclusive is view with bbolt's writer kept out, and nothing written.
-func (c *Collection) exclusive(f func(g *ground) error) error {
+// exclusive runs a transaction with bbolt's writer kept out, and writes nothing.
+func (c *Collection) exclusive(f func(tx *bolt.Tx) error) error {
 	rolledBack := errors.New("rolled back")
-	err := c.transact(c.db.Update, func(g *ground) error {
-		if err := f(g); err != nil {
+	err := c.transact(c.db.Update, func(tx *bolt.Tx) error {
+		if err := f(tx); err != nil {
 			return err
 		}
 		return rolledBack
@@ -79,16 +85,8 @@ func (c *Collection) exclusive(f func(g *ground) error) error {
 	return err
 }
 
-func (c *Collection) transact(run func(func(tx *bolt.Tx) error) error, f func(g *ground) error) error {
-	err := guarded("points.db", func() error {
-		return run(func(tx *bolt.Tx) error {
-			g, err := groundOf(tx)
-			if err != nil {
-				return err
-			}
-			return f(g)
-		})
-	})
+func (c *Collection) transact(run func(func(tx *bolt.Tx) error) error, f func(tx *bolt.Tx) error) error {
+	err := guarded("points.db", func() error { return run(f) })
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		return ErrClosed
 	}
@@ -98,13 +96,11 @@ func (c *Collection) transact(run func(func(tx *bolt.Tx) error) error, f func(g 
 // checkPointsFormat looks at the format alone, since a newer one may have other
 // buckets.
 func (c *Collection) checkPointsFormat() error {
-	return guarded("points.db", func() error {
-		return c.db.View(func(tx *bolt.Tx) error {
-			meta := tx.Bucket(bucketMeta)
-			if meta == nil {
-				return fmt.Errorf("%w: points.db has no bucket %q", ErrCorrupt, bucketMeta)
-			}
-			return checkFormat("points.db", meta.Get(keyFormat))
-		})
+	return c.transact(c.db.View, func(tx *bolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		if meta == nil {
+			return fmt.Errorf("%w: points.db has no bucket %q", ErrCorrupt, bucketMeta)
+		}
+		return checkFormat("points.db", meta.Get(keyFormat))
 	})
 }
