@@ -43,24 +43,22 @@ func (db *DB) checkCatalog(out *CheckReport) error {
 	if db.closed {
 		return ErrClosed
 	}
-	return guarded(catalogName, func() error {
-		return db.catalog.View(func(tx *bolt.Tx) error {
-			if !out.pages(db.catalog.Path()) {
-				return nil
-			}
-			named := 0
-			each(tx.Bucket(bucketCollections), func(name, dir []byte) {
-				named++
-				if c := db.collections[string(name)]; c == nil || filepath.Base(c.dir) != string(dir) {
-					out.note("%s: collection %q in %q is not open", catalogName, name, dir)
-				}
-			})
-			if named != len(db.collections) {
-				out.note("%s: names %d collections of %d", catalogName, named, len(db.collections))
-			}
-			return nil
-		})
-	})
+	if !out.pages(db.catalog.Path()) {
+		return nil
+	}
+	dirs, _, err := db.readCatalog()
+	if err != nil {
+		out.note("%v", err)
+	}
+	for dir, name := range dirs {
+		if c := db.collections[name]; c == nil || filepath.Base(c.dir) != dir {
+			out.note("%s: collection %q in %q is not open", catalogName, name, dir)
+		}
+	}
+	if len(dirs) != len(db.collections) {
+		out.note("%s: names %d collections of %d", catalogName, len(dirs), len(db.collections))
+	}
+	return nil
 }
 
 // pages verifies the pages of a bbolt file that nobody writes to meanwhile, and

@@ -76,7 +76,7 @@ func createCollection(db *DB, name, dir string, cfg Config) (*Collection, error)
 	}
 	c := newCollection(db, name, dir)
 	var err error
-	if c.db, err = openBolt(filepath.Join(dir, "points.db"), c.temporary, pointsMapping); err != nil {
+	if c.db, err = openBolt(filepath.Join(dir, "points.db"), c.pointsUse()); err != nil {
 		return nil, err
 	}
 	if err := c.update(func(tx *bolt.Tx) error { return initGround(tx, cfg) }); err != nil {
@@ -99,13 +99,18 @@ func openCollection(db *DB, name, dir string) (*Collection, error) {
 	}
 	c := newCollection(db, name, dir)
 	var err error
-	if c.db, err = openBolt(path, c.temporary, pointsMapping); err != nil {
+	if c.db, err = openBolt(path, c.pointsUse()); err != nil {
 		return nil, err
 	}
 	if err := c.start(); err != nil {
 		return nil, errors.Join(err, c.db.Close())
 	}
 	return c, nil
+}
+
+// pointsUse leaves the leaves of points.db to Check: they are the whole of it.
+func (c *Collection) pointsUse() boltUse {
+	return boltUse{noSync: c.temporary, mapping: pointsMapping, look: branchPages}
 }
 
 // start reads the ground state, brings the active generation into memory and

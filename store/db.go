@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -12,13 +11,6 @@ import (
 	"sync"
 
 	bolt "go.etcd.io/bbolt"
-)
-
-const catalogName = "catalog.db"
-
-var (
-	bucketCollections = []byte("collections")
-	keyNextDirectory  = []byte("next_directory")
 )
 
 // DB is a directory of collections, open in one process at a time. All methods
@@ -62,7 +54,7 @@ func open(dir string, opts *Options, temporary bool) (*DB, error) {
 	}
 	db := &DB{dir: dir, opts: opts.withDefaults(), temporary: temporary, collections: make(map[string]*Collection)}
 	var err error
-	if db.catalog, err = openBolt(filepath.Join(dir, catalogName), temporary, 0); err != nil {
+	if db.catalog, err = openBolt(filepath.Join(dir, catalogName), boltUse{noSync: temporary, look: allPages}); err != nil {
 		return nil, err
 	}
 	if err := db.openCollections(); err != nil {
@@ -74,38 +66,22 @@ func open(dir string, opts *Options, temporary bool) (*DB, error) {
 // openCollections reads the catalog, opens what it names, and removes
 // directories that it does not: what a crash left of a creation or a drop.
 func (db *DB) openCollections() error {
-	dirs := make(map[string]string)
 	strays, err := filepath.Glob(filepath.Join(db.dir, "c-[0-9]*"))
 	if err != nil {
 		return err
 	}
-	err = db.catalog.Update(func(tx *bolt.Tx) error {
-		meta, err := tx.CreateBucketIfNotExists(bucketMeta)
-		if err != nil {
-			return err
-		}
-		names, err := tx.CreateBucketIfNotExists(bucketCollections)
-		if err != nil {
-			return err
-		}
-		if v := meta.Get(keyFormat); v == nil {
-			// Without the catalog, collections would look like what a crash left.
-			if len(strays) > 0 {
-				return fmt.Errorf("%w: %s is new, but there are collections such as %s", ErrCorrupt, catalogName, strays[0])
-			}
-			if err := meta.Put(keyFormat, binary.BigEndian.AppendUint32(nil, formatVersion)); err != nil {
-				return err
-			}
-		} else if err := checkFormat(catalogName, v); err != nil {
-			return err
-		}
-		return names.ForEach(func(name, dir []byte) error {
-			dirs[string(dir)] = string(name)
-			return nil
-		})
-	})
+	dirs, isNew, err := db.readCatalog()
 	if err != nil {
 		return err
+	}
+	if isNew {
+		// Without the catalog, collections would look like what a crash left.
+		if len(strays) > 0 {
+			return fmt.Errorf("%w: %s is new, but there are collections such as %s", ErrCorrupt, catalogName, strays[0])
+		}
+		if err := db.initCatalog(); err != nil {
+			return err
+		}
 	}
 	for dir, name := range dirs {
 		c, err := openCollection(db, name, filepath.Join(db.dir, dir))
@@ -179,27 +155,11 @@ func (db *DB) CreateCollection(ctx context.Context, name string, cfg Config) (*C
 	}
 	// The catalog names the directory last: a crash before leaves a stray
 	// directory, never a name without one.
-	if err := db.catalog.Update(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketCollections).Put([]byte(name), []byte(dir))
-	}); err != nil {
+	if err := db.changeCatalog(func(names *bolt.Bucket) error { return names.Put([]byte(name), []byte(dir)) }); err != nil {
 		return nil, errors.Join(err, c.close(false), os.RemoveAll(path))
 	}
 	db.collections[name] = c
 	return c, nil
-}
-
-// nextDirectory takes a directory name that no collection ever had.
-func (db *DB) nextDirectory() (dir string, err error) {
-	err = db.catalog.Update(func(tx *bolt.Tx) error {
-		meta := tx.Bucket(bucketMeta)
-		var n uint64
-		if v := meta.Get(keyNextDirectory); len(v) == 8 {
-			n = binary.BigEndian.Uint64(v)
-		}
-		dir = fmt.Sprintf("c-%06d", n+1)
-		return meta.Put(keyNextDirectory, seqKey(n+1))
-	})
-	return dir, err
 }
 
 // Collection finds a collection by name. ErrNotFound if there is none.
@@ -241,10 +201,8 @@ func (db *DB) DropCollection(ctx context.Context, name string) error {
 	if c == nil {
 		return fmt.Errorf("%w: collection %q", ErrNotFound, name)
 	}
-	if err := db.catalog.Update(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketCollections).Delete([]byte(name))
-	}); err != nil {
-		return fmt.Errorf("store: %w", err)
+	if err := db.changeCatalog(func(names *bolt.Bucket) error { return names.Delete([]byte(name)) }); err != nil {
+		return err
 	}
 	delete(db.collections, name)
 	return errors.Join(c.close(false), os.RemoveAll(c.dir))

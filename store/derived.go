@@ -83,7 +83,7 @@ func (c *Collection) saveLatents(gen *generation, dir string) error {
 
 // updateLatents writes the dirty blocks, or all of them to a new file.
 func (c *Collection) updateLatents(gen *generation, dir string, all bool) error {
-	db, err := openBolt(latentsPath(dir), c.temporary, 0)
+	db, err := openBolt(latentsPath(dir), boltUse{noSync: c.temporary})
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (c *Collection) loadLatents(gen *generation, dir string) (err error) {
 	if _, err := os.Stat(latentsPath(dir)); err != nil {
 		return err
 	}
-	db, err := openBolt(latentsPath(dir), true, 0)
+	db, err := openBolt(latentsPath(dir), boltUse{noSync: true})
 	if err != nil {
 		return err
 	}

@@ -3,15 +3,10 @@ package store
 import (
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
-	"io/fs"
-	"runtime"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 )
 
 // The buckets of points.db; FORMAT.md gives their bytes.
@@ -47,41 +42,6 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // pointsMapping is how much of points.db is mapped at first: a mapping that
 // need not grow keeps writers from stalling behind readers.
 const pointsMapping = 1 << 30
-
-// openBolt opens a bbolt file with this package's settings. mapping is the
-// size of the first memory mapping, 0 for as much as the file has. Windows
-// would give the file that size, so it is left at 0 there.
-func openBolt(path string, noSync bool, mapping int) (*bolt.DB, error) {
-	opts := &bolt.Options{
-		Timeout:      time.Second,
-		FreelistType: bolt.FreelistMapType,
-		NoSync:       noSync,
-	}
-	if runtime.GOOS != "windows" && ^uint(0)>>32 != 0 {
-		opts.InitialMmapSize = mapping
-	}
-	var db *bolt.DB
-	err := guarded(path, func() (err error) {
-		db, err = bolt.Open(path, 0o600, opts)
-		return err
-	})
-	switch {
-	case errors.Is(err, ErrCorrupt):
-		return nil, err
-	case errors.Is(err, berrors.ErrTimeout):
-		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
-	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("%w: %s: %v", ErrCorrupt, path, err)
-	case err != nil:
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			return nil, fmt.Errorf("store: %w", err)
-		}
-		return nil, fmt.Errorf("store: open: %w", err)
-	}
-	db.AllocSize = 1 << 20 // the file grows by this much: bbolt's 16 MiB would dwarf small collections
-	return db, nil
-}
 
 // sealed is a value behind its CRC32C: what every record, slot and payload is
 // stored as, since bbolt does not notice a flipped byte in a value.

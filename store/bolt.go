@@ -1,0 +1,86 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// lockTimeout is how long an open waits for another process to let go.
+const lockTimeout = time.Second
+
+// boltUse is how a bbolt file is used.
+type boltUse struct {
+	noSync bool
+	// mapping is the size of the first memory mapping, 0 for as much as the file
+	// has. Windows would give the file that size, so it is left at 0 there.
+	mapping int
+	// look is how many of the pages are verified before bbolt may write to them.
+	look extent
+}
+
+// openBolt opens a bbolt file with this package's settings, or makes it.
+func openBolt(path string, use boltUse) (*bolt.DB, error) {
+	if err := inspect(path, use.look); err != nil {
+		return nil, err
+	}
+	opts := &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType, NoSync: use.noSync}
+	if runtime.GOOS != "windows" && ^uint(0)>>32 != 0 {
+		opts.InitialMmapSize = use.mapping
+	}
+	db, err := guardedOpen(path, opts)
+	if err != nil {
+		return nil, err
+	}
+	db.AllocSize = 1 << 20 // the file grows by this much: bbolt's 16 MiB would dwarf small collections
+	return db, nil
+}
+
+// inspect looks at the pages of a file, if there is one. It does so under
+// bbolt's lock, for pages that another process is writing would look damaged; a
+// reader's lock, because with a writer's bbolt already trusts the free pages.
+func inspect(path string, look extent) error {
+	if info, err := os.Stat(path); errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
+		return nil
+	}
+	reader, err := guardedOpen(path, &bolt.Options{Timeout: lockTimeout, ReadOnly: true})
+	if errors.Is(err, ErrLocked) {
+		return err
+	}
+	if damage := verifyPages(path, look); damage != nil {
+		err = damage // it says more than that bbolt could not open the file
+	}
+	if reader != nil {
+		err = errors.Join(err, reader.Close())
+	}
+	return err
+}
+
+// guardedOpen is bolt.Open with the errors of this package.
+func guardedOpen(path string, opts *bolt.Options) (db *bolt.DB, err error) {
+	err = guarded(path, func() (err error) {
+		db, err = bolt.Open(path, 0o600, opts)
+		return err
+	})
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, ErrCorrupt):
+		return nil, err
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		return nil, fmt.Errorf("%w: %s: %v", ErrCorrupt, path, err)
+	}
+	var withPath *fs.PathError
+	if errors.As(err, &withPath) {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return nil, fmt.Errorf("store: opening %s: %w", path, err)
+}
