@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/latentdb/latentdb/embed/source"
 )
 
 // fittedDirectory makes a closed database of fitted vectors, some written after
@@ -447,5 +449,44 @@ func TestCutCatalog(t *testing.T) {
 		if err != nil && !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%d bytes: %v, want ErrCorrupt", size, err)
 		}
+	}
+}
+
+// TestDamagedLatentPages lets leaf pages of the latents' file claim a page more
+// than is theirs. A commit into such a file would free that page while another
+// leaf is in it, or with a larger claim not end; a save has to write a fresh one.
+func TestDamagedLatentPages(t *testing.T) {
+	dir := t.TempDir()
+	db := openDB(t, dir, quiet())
+	c := create(t, db, Config{Source: source.Vector{}, Dim: 8, Encoder: "pca"})
+	mustUpsert(t, c, numbered(curved(31, 2000, 8))...)
+	mustFit(t, c)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path, leaves := derivedFile(t, dir, "latents.main.db"), 0
+	edit(t, path, func(b []byte) []byte {
+		for at := 2 * os.Getpagesize(); at < len(b); at += os.Getpagesize() {
+			p := boltPage(b[at:])
+			overflow := native.Uint32(p[12:])
+			if int(native.Uint64(p)) != at/os.Getpagesize() || p.kind() != pageLeaf || overflow == 0 {
+				continue // not a page of latents, which take more than one
+			}
+			if leaves++; leaves > 1 { // the first is always looked at
+				native.PutUint32(p[12:], overflow+1)
+			}
+		}
+		return b
+	})
+	if leaves < 3 {
+		t.Fatalf("%d leaf pages were found", leaves)
+	}
+	db = openDB(t, dir, quiet())
+	mustUpsert(t, collection(t, db, "test"), Point{ID: NumID(900), Vector: make([]float32, 8)})
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := verifyPages(path, allPages); err != nil {
+		t.Error(err)
 	}
 }

@@ -81,9 +81,10 @@ func (c *Collection) saveLatents(gen *generation, dir string) error {
 	return err
 }
 
-// updateLatents writes the dirty blocks, or all of them to a new file.
+// updateLatents writes the dirty blocks, or all of them to a new file. A commit
+// into pages that nobody verified could go on without end.
 func (c *Collection) updateLatents(gen *generation, dir string, all bool) error {
-	db, err := openBolt(latentsPath(dir), boltUse{noSync: c.temporary})
+	db, err := openBolt(latentsPath(dir), boltUse{noSync: c.temporary, look: allPages})
 	if err != nil {
 		return err
 	}
@@ -183,7 +184,7 @@ func (c *Collection) loadLatents(gen *generation, dir string) (err error) {
 	if _, err := os.Stat(latentsPath(dir)); err != nil {
 		return err
 	}
-	db, err := openBolt(latentsPath(dir), boltUse{noSync: true})
+	db, err := openBolt(latentsPath(dir), boltUse{noSync: true, look: allPages})
 	if err != nil {
 		return err
 	}
