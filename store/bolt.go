@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -83,4 +84,44 @@ func guardedOpen(path string, opts *bolt.Options) (db *bolt.DB, err error) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	return nil, fmt.Errorf("store: opening %s: %w", path, err)
+}
+
+// settle commits nothing, where the meta pages of a file lead to different
+// states. From then on damage to either of them undoes no commit, for bbolt goes
+// by the other.
+func settle(db *bolt.DB) error {
+	metas, err := fileMetas(db.Path())
+	if err != nil || metas[0].valid && metas[1].valid && metas[0].root == metas[1].root {
+		return err
+	}
+	return guarded(db.Path(), func() error { return db.Update(func(*bolt.Tx) error { return nil }) })
+}
+
+// metaDamage tells which meta page of a file is damaged. bbolt falls back on the
+// other, and to the commit before, without a word: that is right where a crash
+// cut the writing of the page short, which nothing tells from later damage.
+func metaDamage(path string) error {
+	metas, err := fileMetas(path)
+	if err != nil {
+		return err
+	}
+	for i, m := range metas {
+		if !m.valid || m.self != uint64(i) || m.kind != pageMeta {
+			return fmt.Errorf("%w: meta page %d of %s; unless its last use ended in Close, the last commit may be lost",
+				ErrCorrupt, i, filepath.Base(path))
+		}
+	}
+	return nil
+}
+
+func fileMetas(path string) (metas [2]boltMeta, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return metas, fmt.Errorf("store: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	if metas, err = readMetas(f); err != nil {
+		return metas, fmt.Errorf("%w: %s: %w", ErrCorrupt, filepath.Base(path), err)
+	}
+	return metas, nil
 }

@@ -83,9 +83,24 @@ func (db *DB) nextDirectory() (dir string, err error) {
 	return dir, err
 }
 
-// changeCatalog changes which names there are.
+// changeCatalog changes which names there are. A change that damage to a meta
+// page undid would lose a collection, or name one that is gone: so it is settled
+// at once.
 func (db *DB) changeCatalog(f func(names *bolt.Bucket) error) error {
-	return db.updateCatalog(func(tx *bolt.Tx) error { return f(tx.Bucket(bucketCollections)) })
+	if err := db.updateCatalog(func(tx *bolt.Tx) error { return f(tx.Bucket(bucketCollections)) }); err != nil {
+		return err
+	}
+	if err := db.settleCatalog(); err != nil {
+		db.opts.Logger.Warn("the catalog is changed, but not secured against damage to its last page", "error", err)
+	}
+	return nil
+}
+
+func (db *DB) settleCatalog() error {
+	if db.temporary {
+		return nil
+	}
+	return settle(db.catalog)
 }
 
 func (db *DB) updateCatalog(f func(tx *bolt.Tx) error) error {

@@ -64,6 +64,9 @@ func (db *DB) checkCatalog(out *CheckReport) error {
 // pages verifies the pages of a bbolt file that nobody writes to meanwhile, and
 // tells whether they can be trusted to lead to what the file holds.
 func (r *CheckReport) pages(path string) bool {
+	if err := metaDamage(path); err != nil {
+		r.note("%v", err)
+	}
 	err := verifyPages(path, allPages)
 	if err != nil {
 		r.note("%v; what the file holds was not checked", err)

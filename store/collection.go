@@ -102,6 +102,9 @@ func openCollection(db *DB, name, dir string) (*Collection, error) {
 	if c.db, err = openBolt(path, c.pointsUse()); err != nil {
 		return nil, err
 	}
+	if err := metaDamage(path); err != nil {
+		c.log.Warn("opened by the other meta page", "error", err)
+	}
 	if err := c.start(); err != nil {
 		return nil, errors.Join(err, c.db.Close())
 	}
@@ -204,6 +207,9 @@ func (c *Collection) close(save bool) error {
 		} else if gen.unsavedChanges() > 0 {
 			errs = append(errs, c.persist(gen))
 		}
+	}
+	if save && !c.temporary && !c.readOnly.Load() {
+		errs = append(errs, settle(c.db))
 	}
 	return errors.Join(append(errs, c.db.Close())...)
 }

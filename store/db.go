@@ -57,8 +57,11 @@ func open(dir string, opts *Options, temporary bool) (*DB, error) {
 	if db.catalog, err = openBolt(filepath.Join(dir, catalogName), boltUse{noSync: temporary, look: allPages}); err != nil {
 		return nil, err
 	}
+	if err := metaDamage(db.catalog.Path()); err != nil {
+		db.opts.Logger.Warn("opened by the other meta page", "error", err)
+	}
 	if err := db.openCollections(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, db.close(false))
 	}
 	return db, nil
 }
@@ -106,7 +109,10 @@ func (db *DB) Dir() string { return db.dir }
 // Close stops all work, saves the indexes and closes the files. Running fits
 // are cancelled. Calls that come after it return ErrClosed; closing twice is
 // no error.
-func (db *DB) Close() error {
+func (db *DB) Close() error { return db.close(true) }
+
+// close is Close; without save, no file is written to.
+func (db *DB) close(save bool) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.closed {
@@ -115,7 +121,10 @@ func (db *DB) Close() error {
 	db.closed = true
 	var errs []error
 	for _, c := range db.collections {
-		errs = append(errs, c.close(true))
+		errs = append(errs, c.close(save))
+	}
+	if save {
+		errs = append(errs, db.settleCatalog())
 	}
 	errs = append(errs, db.catalog.Close())
 	if db.temporary {

@@ -25,6 +25,7 @@ const (
 	bucketHeader   = 16
 	pageBranch     = 0x01
 	pageLeaf       = 0x02
+	pageMeta       = 0x04
 	pageFreelist   = 0x10
 	elementBucket  = 0x01
 	longFreelist   = 0xFFFF // a count that did not fit and stands before the list
@@ -41,20 +42,23 @@ var native = binary.NativeEndian
 // boltMeta is a meta page: where the state as of one commit begins. Commits
 // write the two of a file in turn.
 type boltMeta struct {
-	valid                                bool
+	valid                                bool // bbolt takes it
 	pageSize, root, freelist, pages, txn uint64
+	// self and kind are in the page's header, which bbolt does not look at.
+	self uint64
+	kind uint16
 }
 
 func readMeta(r io.ReaderAt, at int64) boltMeta {
-	b := make([]byte, metaSize)
-	if readFull(r, b, at+pageHeader) != nil {
+	p := make(boltPage, pageHeader+metaSize)
+	if readFull(r, p, at) != nil {
 		return boltMeta{}
 	}
-	sum := fnv.New64a()
+	b, sum := p[pageHeader:], fnv.New64a()
 	_, _ = sum.Write(b[:metaChecksumAt]) // never fails
 	m := boltMeta{
 		pageSize: uint64(native.Uint32(b[8:])), root: native.Uint64(b[16:]), freelist: native.Uint64(b[32:]),
-		pages: native.Uint64(b[40:]), txn: native.Uint64(b[48:]),
+		pages: native.Uint64(b[40:]), txn: native.Uint64(b[48:]), self: native.Uint64(p), kind: p.kind(),
 	}
 	m.valid = native.Uint32(b) == boltMagic && native.Uint32(b[4:]) == boltVersion &&
 		sum.Sum64() == native.Uint64(b[metaChecksumAt:]) && m.pageSize >= smallestBolt && m.pageSize <= largestBolt
