@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"path/filepath"
 	"regexp"
 
 	bolt "go.etcd.io/bbolt"
@@ -69,7 +70,8 @@ func (db *DB) initCatalog() error {
 	})
 }
 
-// nextDirectory takes a directory name that no collection ever had.
+// nextDirectory takes a directory name that no collection ever had. An older
+// catalog, put back, may think so of one that is there.
 func (db *DB) nextDirectory() (dir string, err error) {
 	err = db.updateCatalog(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
@@ -77,8 +79,11 @@ func (db *DB) nextDirectory() (dir string, err error) {
 		if v := meta.Get(keyNextDirectory); len(v) == 8 {
 			n = binary.BigEndian.Uint64(v)
 		}
-		dir = fmt.Sprintf("c-%06d", n+1)
-		return meta.Put(keyNextDirectory, seqKey(n+1))
+		for dir == "" || exists(filepath.Join(db.dir, dir)) {
+			n++
+			dir = fmt.Sprintf("c-%06d", n)
+		}
+		return meta.Put(keyNextDirectory, seqKey(n))
 	})
 	return dir, err
 }

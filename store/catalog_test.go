@@ -46,7 +46,7 @@ func TestMissingCatalog(t *testing.T) {
 
 // TestDamagedCatalog flips bits all over a catalog that names three
 // collections. Opening may refuse it, or take it for whole where what is flipped
-// is a name; it must never panic, nor may Check.
+// is a name; it must never panic, nor may Check, and no directory may go.
 func TestDamagedCatalog(t *testing.T) {
 	dir, file := threeCollections(t)
 	refused := 0
@@ -61,6 +61,9 @@ func TestDamagedCatalog(t *testing.T) {
 			t.Fatal(err)
 		}
 		db, err := Open(dir, quiet())
+		if left := len(pointsFiles(t, dir)); left != 3 {
+			t.Fatalf("byte %d: %d collections are left", at, left)
+		}
 		switch {
 		case errors.Is(err, ErrCorrupt), errors.Is(err, ErrFormat):
 			refused++

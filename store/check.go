@@ -44,7 +44,7 @@ func (db *DB) checkCatalog(out *CheckReport) error {
 		return ErrClosed
 	}
 	if !out.pages(db.catalog.Path()) {
-		return nil
+		return db.checkStrays(out)
 	}
 	dirs, _, err := db.readCatalog()
 	if err != nil {
@@ -58,7 +58,7 @@ func (db *DB) checkCatalog(out *CheckReport) error {
 	if len(dirs) != len(db.collections) {
 		out.note("%s: names %d collections of %d", catalogName, len(dirs), len(db.collections))
 	}
-	return nil
+	return db.checkStrays(out)
 }
 
 // pages verifies the pages of a bbolt file that nobody writes to meanwhile, and

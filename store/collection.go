@@ -70,25 +70,38 @@ func newCollection(db *DB, name, dir string) *Collection {
 	return c
 }
 
+// createCollection makes a collection in a new directory, which is marked until
+// the catalog names it.
 func createCollection(db *DB, name, dir string, cfg Config) (*Collection, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	c := newCollection(db, name, dir)
-	var err error
-	if c.db, err = openBolt(filepath.Join(dir, "points.db"), c.pointsUse()); err != nil {
-		return nil, err
+	err := mark(dir)
+	if err == nil {
+		err = c.create(cfg)
 	}
-	if err := c.update(func(tx *bolt.Tx) error { return initGround(tx, cfg) }); err != nil {
-		return nil, errors.Join(err, c.db.Close())
-	}
-	if err := errors.Join(syncDir(dir), syncDir(filepath.Dir(dir))); err != nil {
-		return nil, errors.Join(err, c.db.Close())
-	}
-	if err := c.start(); err != nil {
-		return nil, errors.Join(err, c.db.Close())
+	if err != nil {
+		return nil, errors.Join(err, discard(dir))
 	}
 	return c, nil
+}
+
+func (c *Collection) create(cfg Config) (err error) {
+	if c.db, err = openBolt(filepath.Join(c.dir, "points.db"), c.pointsUse()); err != nil {
+		return err
+	}
+	err = c.update(func(tx *bolt.Tx) error { return initGround(tx, cfg) })
+	if err == nil {
+		err = errors.Join(syncDir(c.dir), syncDir(filepath.Dir(c.dir)))
+	}
+	if err == nil {
+		err = c.start()
+	}
+	if err != nil {
+		return errors.Join(err, c.db.Close())
+	}
+	return nil
 }
 
 func openCollection(db *DB, name, dir string) (*Collection, error) {

@@ -159,8 +159,8 @@ func strays(t *testing.T, dir string) {
 	t.Helper()
 	gen := filepath.Dir(derivedFile(t, dir, "index.main.snap"))
 	for _, path := range []string{
-		filepath.Join(dir, "c-000099", "points.db"), filepath.Join(gen, "..", "gen-000077", "report.json"),
-		filepath.Join(gen, "index.main.snap.tmp-123"),
+		filepath.Join(dir, "c-000099", "points.db"), filepath.Join(dir, "c-000099", discardMark),
+		filepath.Join(gen, "..", "gen-000077", "report.json"), filepath.Join(gen, "index.main.snap.tmp-123"),
 	} {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("half"), 0o600)); err != nil {
 			t.Fatal(err)
@@ -208,11 +208,20 @@ func changeBolt(t *testing.T, path string, f func(tx *bolt.Tx) error) {
 	}
 }
 
-func pointsFile(t *testing.T, dir string) string {
+func pointsFiles(t *testing.T, dir string) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "c-*", "points.db"))
-	if err != nil || len(paths) != 1 {
-		t.Fatalf("%v, %v", paths, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+func pointsFile(t *testing.T, dir string) string {
+	t.Helper()
+	paths := pointsFiles(t, dir)
+	if len(paths) != 1 {
+		t.Fatalf("%q", paths)
 	}
 	return paths[0]
 }

@@ -66,41 +66,32 @@ func open(dir string, opts *Options, temporary bool) (*DB, error) {
 	return db, nil
 }
 
-// openCollections reads the catalog, opens what it names, and removes
-// directories that it does not: what a crash left of a creation or a drop.
+// openCollections reads the catalog and opens what it names.
 func (db *DB) openCollections() error {
-	strays, err := filepath.Glob(filepath.Join(db.dir, "c-[0-9]*"))
+	directories, err := db.directories()
 	if err != nil {
 		return err
 	}
-	dirs, isNew, err := db.readCatalog()
+	named, isNew, err := db.readCatalog()
 	if err != nil {
 		return err
 	}
 	if isNew {
-		// Without the catalog, collections would look like what a crash left.
-		if len(strays) > 0 {
-			return fmt.Errorf("%w: %s is new, but there are collections such as %s", ErrCorrupt, catalogName, strays[0])
+		if len(directories) > 0 {
+			return fmt.Errorf("%w: %s is new, but there are collections such as %s", ErrCorrupt, catalogName, directories[0])
 		}
 		if err := db.initCatalog(); err != nil {
 			return err
 		}
 	}
-	for dir, name := range dirs {
+	for dir, name := range named {
 		c, err := openCollection(db, name, filepath.Join(db.dir, dir))
 		if err != nil {
 			return fmt.Errorf("store: collection %q: %w", name, err)
 		}
 		db.collections[name] = c
 	}
-	for _, path := range strays {
-		if _, known := dirs[filepath.Base(path)]; !known {
-			if err := os.RemoveAll(path); err != nil {
-				return fmt.Errorf("store: %w", err)
-			}
-		}
-	}
-	return nil
+	return db.tidy(directories, named)
 }
 
 // Dir is the database's directory.
@@ -160,12 +151,16 @@ func (db *DB) CreateCollection(ctx context.Context, name string, cfg Config) (*C
 	path := filepath.Join(db.dir, dir)
 	c, err := createCollection(db, name, path, cfg)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(path))
+		return nil, err
 	}
-	// The catalog names the directory last: a crash before leaves a stray
-	// directory, never a name without one.
+	// The catalog names the directory last: a crash before leaves a marked
+	// directory, never a name without one. Where this fails, the disk may still
+	// have the name, so the mark lets the next start decide.
 	if err := db.changeCatalog(func(names *bolt.Bucket) error { return names.Put([]byte(name), []byte(dir)) }); err != nil {
-		return nil, errors.Join(err, c.close(false), os.RemoveAll(path))
+		return nil, errors.Join(err, c.close(false))
+	}
+	if err := unmark(path); err != nil {
+		c.log.Warn("a mark that is not needed any more stays until the next start", "error", err)
 	}
 	db.collections[name] = c
 	return c, nil
@@ -210,11 +205,14 @@ func (db *DB) DropCollection(ctx context.Context, name string) error {
 	if c == nil {
 		return fmt.Errorf("%w: collection %q", ErrNotFound, name)
 	}
-	if err := db.changeCatalog(func(names *bolt.Bucket) error { return names.Delete([]byte(name)) }); err != nil {
+	if err := mark(c.dir); err != nil {
 		return err
 	}
+	if err := db.changeCatalog(func(names *bolt.Bucket) error { return names.Delete([]byte(name)) }); err != nil {
+		return errors.Join(err, unmark(c.dir)) // it is still open, and may be written to
+	}
 	delete(db.collections, name)
-	return errors.Join(c.close(false), os.RemoveAll(c.dir))
+	return errors.Join(c.close(false), discard(c.dir))
 }
 
 // all is the open collections, by name.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 
 	"github.com/latentdb/latentdb/index"
@@ -256,13 +257,21 @@ func removeAll(pattern string) error {
 	return nil
 }
 
+var generationName = regexp.MustCompile(`^gen-[0-9]{6,}$`)
+
 // removeStrays removes the directories of generations that are not kept: what a
 // crash left of a fit.
 func (c *Collection) removeStrays(kept []uint64) error {
-	paths, err := filepath.Glob(filepath.Join(c.dir, fieldDir(defaultField), "gen-*"))
-	for _, p := range paths {
-		if !slices.ContainsFunc(kept, func(n uint64) bool { return c.generationDir(n) == p }) {
-			err = errors.Join(err, os.RemoveAll(p))
+	field := filepath.Join(c.dir, fieldDir(defaultField))
+	entries, err := os.ReadDir(field)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		path := filepath.Join(field, e.Name())
+		isKept := slices.ContainsFunc(kept, func(n uint64) bool { return c.generationDir(n) == path })
+		if !isKept && generationName.MatchString(e.Name()) {
+			err = errors.Join(err, os.RemoveAll(path))
 		}
 	}
 	if err != nil {
