@@ -58,7 +58,7 @@ func inspect(path string, look extent) error {
 		err = damage // it says more than that bbolt could not open the file
 	}
 	if reader != nil {
-		err = errors.Join(err, reader.Close())
+		err = errors.Join(err, wrapped(reader.Close()))
 	}
 	return err
 }
@@ -94,7 +94,7 @@ func settle(db *bolt.DB) error {
 	if err != nil || metas[0].valid && metas[1].valid && metas[0].root == metas[1].root {
 		return err
 	}
-	return guarded(db.Path(), func() error { return db.Update(func(*bolt.Tx) error { return nil }) })
+	return commit(filepath.Base(db.Path()), db, func(*bolt.Tx) error { return nil })
 }
 
 // metaDamage tells which meta page of a file is damaged. bbolt falls back on the
@@ -117,7 +117,7 @@ func metaDamage(path string) error {
 func fileMetas(path string) (metas [2]boltMeta, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return metas, fmt.Errorf("store: %w", err)
+		return metas, wrapped(err)
 	}
 	defer func() { _ = f.Close() }()
 	if metas, err = readMetas(f); err != nil {

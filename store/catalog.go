@@ -109,5 +109,5 @@ func (db *DB) settleCatalog() error {
 }
 
 func (db *DB) updateCatalog(f func(tx *bolt.Tx) error) error {
-	return guarded(catalogName, func() error { return db.catalog.Update(f) })
+	return commit(catalogName, db.catalog, f)
 }

@@ -74,7 +74,7 @@ func newCollection(db *DB, name, dir string) *Collection {
 // the catalog names it.
 func createCollection(db *DB, name, dir string, cfg Config) (*Collection, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, wrapped(err)
 	}
 	c := newCollection(db, name, dir)
 	err := mark(dir)
@@ -99,7 +99,7 @@ func (c *Collection) create(cfg Config) (err error) {
 		err = c.start()
 	}
 	if err != nil {
-		return errors.Join(err, c.db.Close())
+		return errors.Join(err, wrapped(c.db.Close()))
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ func openCollection(db *DB, name, dir string) (*Collection, error) {
 		c.log.Warn("opened by the other meta page", "error", err)
 	}
 	if err := c.start(); err != nil {
-		return nil, errors.Join(err, c.db.Close())
+		return nil, errors.Join(err, wrapped(c.db.Close()))
 	}
 	return c, nil
 }
@@ -224,7 +224,7 @@ func (c *Collection) close(save bool) error {
 	if save && !c.temporary && !c.readOnly.Load() {
 		errs = append(errs, settle(c.db))
 	}
-	return errors.Join(append(errs, c.db.Close())...)
+	return errors.Join(append(errs, wrapped(c.db.Close()))...)
 }
 
 // stopped tells that the collection is closing.

@@ -39,18 +39,18 @@ func Open(dir string, opts *Options) (*DB, error) {
 func OpenTemp(opts *Options) (*DB, error) {
 	dir, err := os.MkdirTemp("", "latentdb-")
 	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, wrapped(err)
 	}
 	db, err := open(dir, opts, true)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, wrapped(os.RemoveAll(dir)))
 	}
 	return db, nil
 }
 
 func open(dir string, opts *Options, temporary bool) (*DB, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, wrapped(err)
 	}
 	db := &DB{dir: dir, opts: opts.withDefaults(), temporary: temporary, collections: make(map[string]*Collection)}
 	var err error
@@ -117,9 +117,9 @@ func (db *DB) close(save bool) error {
 	if save {
 		errs = append(errs, db.settleCatalog())
 	}
-	errs = append(errs, db.catalog.Close())
+	errs = append(errs, wrapped(db.catalog.Close()))
 	if db.temporary {
-		errs = append(errs, os.RemoveAll(db.dir))
+		errs = append(errs, wrapped(os.RemoveAll(db.dir)))
 	}
 	return errors.Join(errs...)
 }

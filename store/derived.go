@@ -57,7 +57,7 @@ func (c *Collection) persist(gen *generation) error {
 	}
 	dir := c.generationDir(gen.number)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("store: %w", err)
+		return wrapped(err)
 	}
 	if err := c.saveLatents(gen, dir); err != nil {
 		return err
@@ -75,7 +75,7 @@ func (c *Collection) saveLatents(gen *generation, dir string) error {
 	err := c.updateLatents(gen, dir, false)
 	if errors.Is(err, ErrCorrupt) || errors.Is(err, ErrFormat) {
 		if err := os.Remove(latentsPath(dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("store: %w", err)
+			return wrapped(err)
 		}
 		return c.updateLatents(gen, dir, true)
 	}
@@ -89,19 +89,17 @@ func (c *Collection) updateLatents(gen *generation, dir string, all bool) error 
 	if err != nil {
 		return err
 	}
-	err = guarded("latents.db", func() error {
-		return db.Update(func(tx *bolt.Tx) error {
-			if !all {
-				if applied, err := latentsApplied(tx, gen); err != nil {
-					return err
-				} else if applied < gen.indexer.cleanAt {
-					return fmt.Errorf("%w: latents.db misses changes", ErrCorrupt)
-				}
+	err = commit("latents.db", db, func(tx *bolt.Tx) error {
+		if !all {
+			if applied, err := latentsApplied(tx, gen); err != nil {
+				return err
+			} else if applied < gen.indexer.cleanAt {
+				return fmt.Errorf("%w: latents.db misses changes", ErrCorrupt)
 			}
-			return writeLatents(tx, gen, all)
-		})
+		}
+		return writeLatents(tx, gen, all)
 	})
-	return errors.Join(err, db.Close())
+	return errors.Join(err, wrapped(db.Close()))
 }
 
 // latentsApplied checks that latents are of a generation, and tells which
@@ -251,10 +249,7 @@ func removeAll(pattern string) error {
 	for _, p := range paths {
 		err = errors.Join(err, os.RemoveAll(p))
 	}
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	return nil
+	return wrapped(err)
 }
 
 var generationName = regexp.MustCompile(`^gen-[0-9]{6,}$`)
@@ -274,10 +269,7 @@ func (c *Collection) removeStrays(kept []uint64) error {
 			err = errors.Join(err, os.RemoveAll(path))
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	return nil
+	return wrapped(err)
 }
 
 // writeFile replaces a file by what write puts into a temporary one: synced,
@@ -289,18 +281,18 @@ func writeFile(path string, write func(f *os.File) error) (err error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+temporaryMark+"*")
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return wrapped(err)
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
+			err = errors.Join(err, wrapped(os.Remove(f.Name())))
 		}
 	}()
-	if err := errors.Join(write(f), f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(wrapped(write(f)), wrapped(f.Sync()), wrapped(f.Close())); err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("store: %w", err)
+		return wrapped(err)
 	}
 	return syncDir(filepath.Dir(path))
 }

@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -13,18 +15,7 @@ import (
 // nothing acknowledged may be lost, reads go on, and so do writes once there is
 // room again.
 func TestFullDisk(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("mounting a small disk takes root")
-	}
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
-		t.Skipf("mounting a small disk: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := smallDisk(t)
 	opts := &Options{NoAutoFit: true, Workers: 2, SnapshotEvery: 300}
 	db := openDB(t, dir, opts)
 	c := create(t, db, Config{Source: source.Vector{}, Dim: 4, Encoder: "pca"})
@@ -36,9 +27,10 @@ func TestFullDisk(t *testing.T) {
 		t.Fatalf("%d points were taken, and then: %v", kept, err)
 	}
 	t.Logf("full at %d points: %v", kept, err)
+	isOurs(t, err)
 	if _, err := c.Fit(ctx, smallFit()); err == nil {
 		t.Log("a fit found room")
-	} else if !errors.Is(err, syscall.ENOSPC) {
+	} else if isOurs(t, err); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("a fit on a full disk: %v", err)
 	}
 	acknowledged(t, c, vectors, kept)
@@ -57,6 +49,71 @@ func TestFullDisk(t *testing.T) {
 	acknowledged(t, collection(t, db, "test"), vectors, kept+100)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// smallDisk is a directory with room for 4 MiB.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("mounting a small disk takes root")
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
+		t.Skipf("mounting a small disk: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// isOurs expects every line of an error to tell whose it is.
+func isOurs(t *testing.T, err error) {
+	t.Helper()
+	for _, line := range strings.Split(err.Error(), "\n") {
+		if !strings.HasPrefix(line, "store: ") {
+			t.Errorf("an error without the package's name: %q", line)
+		}
+	}
+}
+
+// TestFullDiskOnClose lets Close find no room for the index, nor a creation for
+// a collection. Both say so, and nothing is lost.
+func TestFullDiskOnClose(t *testing.T) {
+	dir := smallDisk(t)
+	db := openDB(t, dir, quiet())
+	c := create(t, db, vectorConfig())
+	vectors := curved(72, 900, 16)
+	mustUpsert(t, c, numbered(vectors[:300])...)
+	mustFit(t, c)
+	mustUpsert(t, c, numbered(vectors)...)
+	filler := filepath.Join(dir, "filler")
+	if err := os.WriteFile(filler, make([]byte, 8<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	_, failed := db.CreateCollection(ctx, "more", vectorConfig())
+	for what, err := range map[string]error{"create": failed, "close": db.Close()} {
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatalf("%s: %v, want ENOSPC", what, err)
+		}
+		isOurs(t, err)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	db = openDB(t, dir, quiet())
+	acknowledged(t, collection(t, db, "test"), vectors, 900)
+	if err := db.DropCollection(ctx, "test"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := left(t, dir); len(got) > 0 {
+		t.Errorf("%q are left", got)
 	}
 }
 

@@ -68,3 +68,11 @@ func invalid(field, format string, args ...any) error {
 func invalidCause(field string, err error) error {
 	return &InvalidError{Field: field, Reason: err.Error(), Err: err}
 }
+
+// wrapped gives an error of the system or of bbolt this package's prefix.
+func wrapped(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("store: %w", err)
+}

@@ -113,12 +113,12 @@ const (
 func verifyPages(path string, look extent) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return wrapped(err)
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return wrapped(err)
 	}
 	if err := walkPages(f, info.Size(), look); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrCorrupt, filepath.Base(path), err)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -23,14 +22,14 @@ func mark(dir string) error {
 		err = f.Close()
 	}
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return wrapped(err)
 	}
 	return syncDir(dir)
 }
 
 func unmark(dir string) error {
 	if err := os.Remove(filepath.Join(dir, discardMark)); err != nil {
-		return fmt.Errorf("store: %w", err)
+		return wrapped(err)
 	}
 	return syncDir(dir)
 }
@@ -49,17 +48,14 @@ func discard(dir string) error {
 	if err == nil {
 		err = os.RemoveAll(dir)
 	}
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	return nil
+	return wrapped(err)
 }
 
 // directories lists those with a name as collections' directories have it.
 func (db *DB) directories() ([]string, error) {
 	entries, err := os.ReadDir(db.dir)
 	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, wrapped(err)
 	}
 	var out []string
 	for _, e := range entries {

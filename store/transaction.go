@@ -23,6 +23,22 @@ func guarded(what string, f func() error) (err error) {
 	return f()
 }
 
+// commit runs a read-write transaction of a file. What f returns it hands on;
+// what goes wrong in bbolt gets the file's name.
+func commit(what string, db *bolt.DB, f func(tx *bolt.Tx) error) error {
+	var own error
+	err := guarded(what, func() error {
+		return db.Update(func(tx *bolt.Tx) error {
+			own = f(tx)
+			return own
+		})
+	})
+	if err == nil || own != nil || errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	return fmt.Errorf("store: %s: %w", what, err)
+}
+
 // update runs a read-write transaction. One that fails was rolled back and
 // leaves the collection as it was, with two exceptions, after which what is on
 // disk is in doubt and the collection turns read-only: bbolt panics when the
@@ -30,13 +46,11 @@ func guarded(what string, f func() error) (err error) {
 // sync fails has already replaced the state that the next one would see.
 func (c *Collection) update(f func(tx *bolt.Tx) error) error {
 	id, carried := 0, false
-	err := guarded("points.db", func() error {
-		return c.db.Update(func(tx *bolt.Tx) error {
-			id = tx.ID()
-			err := f(tx)
-			carried = err == nil
-			return err
-		})
+	err := commit("points.db", c.db, func(tx *bolt.Tx) error {
+		id = tx.ID()
+		err := f(tx)
+		carried = err == nil
+		return err
 	})
 	switch {
 	case err == nil:
@@ -45,7 +59,7 @@ func (c *Collection) update(f func(tx *bolt.Tx) error) error {
 		return ErrClosed
 	case carried && (errors.Is(err, ErrCorrupt) || c.lastCommit() >= id):
 		c.readOnly.Store(true)
-		return fmt.Errorf("%w: %v", ErrReadOnly, err)
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
 	}
 	return err
 }
