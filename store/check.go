@@ -206,8 +206,11 @@ func (g *ground) checkModels(out *CheckReport) {
 			out.note("generation %d: %v", n, err)
 		}
 	}
-	if active != 0 && !seen {
+	switch {
+	case active != 0 && !seen:
 		out.note("the active generation %d has no model", active)
+	case active == 0 && len(g.generations()) > 0:
+		out.note("there are models, but no generation is active")
 	}
 }
 

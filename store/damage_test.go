@@ -260,6 +260,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		"slot in use free": {put("free", slotKey(14), nil), "is in use, and free"},
 		"count":            {put("meta", keyPoints, seqKey(5)), "a count of 5"},
 		"last slot":        {put("meta", keyNextSlot, seqKey(20)), "beyond the last"},
+		"none active":      {drop("meta", []byte(keyPrefixActive+defaultField)), "no generation is active"},
 		"log entry":        {put("changes", seqKey(1<<40), slotKey(1)), "after the last change"},
 		"record swapped":   {put("records/"+field, slotKey(20), sealed(make([]byte, 4*8))), "another row"},
 	} {
