@@ -16,7 +16,9 @@ const (
 	MaxLevelBytes = 256
 	// MaxOpenLevels is how many levels a fit keeps of a column that declares
 	// none. If there are more, the rarer ones, and all that occur once, share a
-	// feature.
+	// feature. In a table so wide that a row would pass MaxFeatures, every open
+	// column keeps its most frequent ones only, up to the largest number at
+	// which the row fits.
 	MaxOpenLevels = 64
 )
 
@@ -157,7 +159,21 @@ func (t Table) check() error {
 			return fmt.Errorf("%w: column %q: %w", ErrSpec, c.Name, err)
 		}
 	}
+	if n := t.reserved(); n > MaxFeatures {
+		return fmt.Errorf("%w: the table's columns need %d features, declared levels and signs of missing values included, the limit is %d",
+			ErrSpec, n, MaxFeatures)
+	}
 	return nil
+}
+
+// reserved is the width of a row whose open columns keep no level: whatever the
+// records bring, a row that keeps so little has no more features.
+func (t Table) reserved() int {
+	n := 0
+	for _, c := range t.Columns {
+		n += max(len(c.Levels), 1) + 1 // and one for missing values
+	}
+	return n
 }
 
 func (c Column) check() error {
@@ -170,9 +186,6 @@ func (c Column) check() error {
 	default:
 		return fmt.Errorf("unknown type %q, want one of: %s, %s, %s",
 			c.Type, NumericColumn, CategoricalColumn, BooleanColumn)
-	}
-	if len(c.Levels) > MaxFeatures {
-		return fmt.Errorf("%d levels, the limit is %d", len(c.Levels), MaxFeatures)
 	}
 	seen := make(map[string]bool, len(c.Levels))
 	for _, level := range c.Levels {

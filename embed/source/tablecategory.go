@@ -83,6 +83,18 @@ func (f *categoricalFeatures) width() int {
 	return n
 }
 
+// keep is an open column with its most frequent levels only, up to most of them.
+// The most frequent of the others now stands for all that share a feature.
+func (f *categoricalFeatures) keep(most int) *categoricalFeatures {
+	values := f.Levels.values // most frequent first
+	if len(values) <= most {
+		return f
+	}
+	cut := *f
+	cut.Levels, cut.Other = newLevels(values[:most:most]), values[most]
+	return &cut
+}
+
 func (f *categoricalFeatures) layout() embed.Layout {
 	return embed.Layout{{Kind: embed.OneHot, Width: f.width()}}
 }

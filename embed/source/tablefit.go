@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/latentdb/latentdb/embed"
 )
@@ -89,7 +90,31 @@ func (t Table) Fit(samples iter.Seq2[[]byte, error]) (Fitted, error) {
 	for i, c := range collectors {
 		columns[i] = c.fit()
 	}
-	return newFittedTable(t, columns)
+	return newFittedTable(t, fitWidth(columns))
+}
+
+// fitWidth lets open columns keep ever fewer levels until the row is within
+// MaxFeatures. It ends there at the latest where they keep none, for that is
+// the width that Table.reserved bounds.
+func fitWidth(columns []features) []features {
+	cut := columns
+	for most := MaxOpenLevels; widthOf(cut) > MaxFeatures && most >= 0; most-- {
+		cut = slices.Clone(columns)
+		for i, c := range columns {
+			if open, ok := c.(*categoricalFeatures); ok && open.Open {
+				cut[i] = open.keep(most)
+			}
+		}
+	}
+	return cut
+}
+
+func widthOf(columns []features) int {
+	n := 0
+	for _, c := range columns {
+		n += c.layout().Width()
+	}
+	return n
 }
 
 // fittedTable is a table with the features of its columns.
