@@ -169,6 +169,10 @@ func (c *Collection) loadActive(number uint64) error {
 	var err error
 	if number == 0 {
 		gen, err = c.buildGenerationZero()
+		if err != nil && !errors.Is(err, ErrCorrupt) {
+			c.log.Error("fitting the front end", "error", err)
+			gen, err = brokenGenerationZero(err), nil
+		}
 	} else {
 		if gen, err = c.loadGeneration(context.Background(), number); err == nil {
 			err = c.replay(gen) // to the end: nobody writes yet

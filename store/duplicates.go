@@ -107,7 +107,7 @@ func (c *Collection) findDuplicates(ctx context.Context, q DuplicateQuery) (*Dup
 func (c *Collection) scanDuplicates(ctx context.Context, gen *generation, allow *index.Bitmap) (*duplicateScan, error) {
 	scan := &duplicateScan{generation: gen, seq: c.published.Load()}
 	if gen.fitted == nil {
-		return scan, nil
+		return scan, gen.broken
 	}
 	search, err := c.duplicateSearch(ctx, gen, allow)
 	if err != nil {

@@ -51,6 +51,8 @@ type generation struct {
 
 	// fittedOn is, for generation 0, how many points the front end was fitted on.
 	fittedOn int
+	// broken is, for generation 0, why it has points but no front end.
+	broken error
 
 	index index.Index
 	tail  *tail
@@ -197,7 +199,7 @@ func newGenerationZero(cfg Config, records iter.Seq2[[]byte, error]) (*generatio
 	}
 	var err error
 	if g.fitted, err = cfg.Source.Fit(records); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("store: fitting the front end: %w", err)
 	}
 	state, err := g.fitted.MarshalBinary()
 	if err != nil {
@@ -208,12 +210,19 @@ func newGenerationZero(cfg Config, records iter.Seq2[[]byte, error]) (*generatio
 	return g, err
 }
 
+// brokenGenerationZero stands in where the records cannot be made feature rows.
+// They are safe and can be read, replaced and deleted, so this must neither stop
+// a write nor keep a database from opening; whoever searches is told.
+func brokenGenerationZero(why error) *generation {
+	return &generation{broken: why, tail: newTail(0)}
+}
+
 // frontEndIsStale tells whether generation 0 should fit its front end anew: when
 // it has none yet and, for a table, whose scales and levels come from the
 // data, when the points have doubled.
 func (g *generation) frontEndIsStale(points int) bool {
 	if g.fitted == nil {
-		return points > 0
+		return points > 0 || g.broken != nil
 	}
 	return g.fitted.Spec().Kind() == "table" && points >= 2*g.fittedOn
 }

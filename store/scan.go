@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"iter"
 	"sync"
 
@@ -96,7 +97,9 @@ func (g *generation) featureRows(chunk []storedRecord, workers int) ([]float32, 
 	rows := make([]float32, width*len(chunk))
 	errs := make([]error, len(chunk))
 	inParallel(workers, len(chunk), func(i int) {
-		errs[i] = g.fitted.Row(rows[i*width:(i+1)*width], chunk[i].data)
+		if err := g.fitted.Row(rows[i*width:(i+1)*width], chunk[i].data); err != nil {
+			errs[i] = fmt.Errorf("store: record of id %s: %w", chunk[i].id, err)
+		}
 	})
 	return rows, errors.Join(errs...)
 }

@@ -83,8 +83,12 @@ func (s *search) run(ctx context.Context) (*SearchResult, error) {
 	return res, err
 }
 
-// runEmpty answers for a collection that never held a point.
+// runEmpty answers for a collection that never held a point, or whose points no
+// front end could be fitted to.
 func (s *search) runEmpty() (*SearchResult, error) {
+	if s.gen.broken != nil {
+		return nil, s.gen.broken
+	}
 	if !s.q.ID.IsZero() {
 		return nil, fmt.Errorf("%w: no point with id %s", ErrNotFound, s.q.ID)
 	}

@@ -337,9 +337,12 @@ func (c *Collection) publish(group []*request, w *writer) {
 	c.points.Store(int64(w.points))
 	c.slots.Store(int64(w.nextSlot))
 	if gen.model == nil && gen.frontEndIsStale(int(w.points)) {
-		if fresh, err := c.buildGenerationZero(); err != nil {
+		fresh, err := c.buildGenerationZero()
+		if err != nil {
 			c.log.Error("fitting the front end", "error", err)
-		} else {
+			fresh = brokenGenerationZero(err)
+		}
+		if err == nil || gen.fitted == nil {
 			fresh.tail.close(w.seq)
 			c.active.Store(fresh)
 			c.published.Store(w.seq)
