@@ -162,14 +162,10 @@ func (g *generation) prepareRows(points []preparedPoint) error {
 }
 
 // rowOfSlot is what the index should hold of a slot: nil if it has no point.
-// made maps ids to rows that are known already.
-func (g *generation) rowOfSlot(gr *ground, slot uint32, made map[ID][]float32) ([]float32, error) {
+func (g *generation) rowOfSlot(gr *ground, slot uint32) ([]float32, error) {
 	e, ok, err := gr.entry(slot)
 	if err != nil || !ok {
 		return nil, err
-	}
-	if row := made[e.id]; row != nil {
-		return row, nil
 	}
 	record, err := gr.record(slot)
 	if err != nil {
@@ -177,7 +173,7 @@ func (g *generation) rowOfSlot(gr *ground, slot uint32, made map[ID][]float32) (
 	}
 	row, err := g.featureRow(record)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("store: record of id %s: %w", e.id, err)
 	}
 	return g.indexRows(row)
 }

@@ -15,11 +15,15 @@ type writer struct {
 	seq      uint64
 	nextSlot uint64
 	points   uint64
-	changed  []change
+	// changed is what the index should hold of each slot whose record changed.
+	changed map[uint32]tailEntry
 }
 
 func newWriter(g *ground) *writer {
-	return &writer{ground: g, seq: g.number(keySeq), nextSlot: g.number(keyNextSlot), points: g.number(keyPoints)}
+	return &writer{
+		ground: g, seq: g.number(keySeq), nextSlot: g.number(keyNextSlot), points: g.number(keyPoints),
+		changed: make(map[uint32]tailEntry),
+	}
 }
 
 // finish writes the counters.
@@ -65,14 +69,16 @@ func (w *writer) upsert(p *preparedPoint) error {
 	}
 	w.seq++
 	entry := sealed(seqKey(w.seq), p.id.key())
-	if err := errors.Join(w.slots.Put(slotKey(slot), entry), w.records.Put(slotKey(slot), sealed(p.record)), w.log(slot)); err != nil {
+	if err := errors.Join(w.slots.Put(slotKey(slot), entry), w.records.Put(slotKey(slot), sealed(p.record)), w.log(slot, p.row)); err != nil {
 		return err
 	}
 	return w.putPayload(slot, p.payload)
 }
 
-func (w *writer) log(slot uint32) error {
-	w.changed = append(w.changed, change{w.seq, slot})
+// log enters a change in the change log, and what it makes of the slot: the
+// point's row, or nil for none.
+func (w *writer) log(slot uint32, row []float32) error {
+	w.changed[slot] = tailEntry{seq: w.seq, row: row}
 	return w.changes.Put(seqKey(w.seq), slotKey(slot))
 }
 
@@ -93,7 +99,7 @@ func (w *writer) remove(id ID) (bool, error) {
 	w.points--
 	key := slotKey(slot)
 	return true, errors.Join(w.ids.Delete(id.key()), w.slots.Delete(key), w.records.Delete(key),
-		w.payloads.Delete(key), w.free.Put(key, nil), w.log(slot))
+		w.payloads.Delete(key), w.free.Put(key, nil), w.log(slot, nil))
 }
 
 // changePayload applies one payload change to the slots it selects.

@@ -129,7 +129,7 @@ func (c *Collection) replaySome(gen *generation) (int, error) {
 			return err
 		}
 		for _, ch := range changes {
-			if rows[ch.slot], err = gen.rowOfSlot(g, ch.slot, nil); err != nil {
+			if rows[ch.slot], err = gen.rowOfSlot(g, ch.slot); err != nil {
 				return err
 			}
 		}

@@ -317,7 +317,7 @@ func (s *search) currentRow(g *ground, slot uint32) (row, query []float32, err e
 		row, err = s.gen.featureRow(record)
 		return row, s.row, err
 	}
-	row, err = s.gen.rowOfSlot(g, slot, nil)
+	row, err = s.gen.rowOfSlot(g, slot)
 	return row, s.target, err
 }
 
@@ -388,7 +388,7 @@ func (c *Collection) readPoint(g *ground, slot uint32, with With, gen *generatio
 		}
 	}
 	if with.Vector && gen.model != nil {
-		p.Vector, err = gen.rowOfSlot(g, slot, nil)
+		p.Vector, err = gen.rowOfSlot(g, slot)
 	}
 	return p, err
 }

@@ -210,6 +210,11 @@ func (c *Collection) commit(group []*request) error {
 	if c.readOnly.Load() {
 		return ErrReadOnly
 	}
+	for _, r := range group {
+		if err := r.adopt(c.active.Load()); err != nil {
+			return err
+		}
+	}
 	var w *writer
 	err := c.update(func(tx *bolt.Tx) error {
 		g, err := groundOf(tx)
@@ -228,6 +233,22 @@ func (c *Collection) commit(group []*request) error {
 		return err
 	}
 	c.publish(group, w)
+	return nil
+}
+
+// adopt makes a request's rows anew if another generation has become the active
+// one since they were made. It comes before the commit, for what is committed
+// must be searchable: a record that has no row under the active generation is
+// refused while nothing of it is written. The caller holds writeMu, so no switch
+// comes between.
+func (r *request) adopt(active *generation) error {
+	if r.generation == active || len(r.upserts) == 0 {
+		return nil
+	}
+	if err := active.prepareRows(r.upserts); err != nil {
+		return err
+	}
+	r.generation = active
 	return nil
 }
 
@@ -350,9 +371,7 @@ func (c *Collection) publish(group []*request, w *writer) {
 			return
 		}
 	}
-	if err := c.enterTail(gen, group, w); err != nil {
-		c.log.Error("a committed change cannot be searched", "error", err)
-	}
+	c.enterTail(gen, group, w)
 	c.published.Store(w.seq)
 	c.maybeAutoFit()
 	for gen.tail.size() > maxTail && c.active.Load() == gen && !c.stopped() {
@@ -363,37 +382,15 @@ func (c *Collection) publish(group []*request, w *writer) {
 	}
 }
 
-// enterTail gives a generation the rows of what a group changed, taking those
-// that were made for it beforehand.
-func (c *Collection) enterTail(gen *generation, group []*request, w *writer) error {
+// enterTail gives the active generation the rows of what was changed.
+func (c *Collection) enterTail(gen *generation, group []*request, w *writer) {
 	if gen.fitted == nil {
-		return nil // nothing but deletions and payloads so far
+		return // nothing but deletions and payloads so far
 	}
-	made := make(map[ID][]float32)
-	for _, r := range group {
-		for _, p := range r.upserts {
-			if r.generation == gen {
-				made[p.id] = p.row
-			} else {
-				delete(made, p.id)
-			}
-		}
+	for slot, e := range w.changed {
+		gen.tail.put(slot, e)
 	}
-	latest := make(map[uint32]uint64, len(w.changed)) // the last change of a slot decides
-	for _, ch := range w.changed {
-		latest[ch.slot] = ch.seq
-	}
-	var errs []error
-	err := c.view(func(g *ground) error {
-		for slot, seq := range latest {
-			row, err := gen.rowOfSlot(g, slot, made)
-			errs = append(errs, err)
-			gen.tail.put(slot, tailEntry{seq: seq, row: row})
-		}
-		return nil
-	})
 	gen.tail.close(w.seq)
 	c.wakeIndexer()
 	c.watchDrift(gen, group)
-	return errors.Join(append(errs, err)...)
 }
