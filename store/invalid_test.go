@@ -270,22 +270,37 @@ func TestTooLittleToLearnFrom(t *testing.T) {
 	}
 }
 
-// TestExtremeVectors stores what float32 can hold. What no model can encode may
-// fail a fit with an error, never the process.
+// TestExtremeVectors stores the longest and the shortest vectors there may be:
+// every score is a number. Longer ones are refused.
 func TestExtremeVectors(t *testing.T) {
 	for _, m := range []Metric{Euclid, Cosine, Dot, Manhattan} {
 		c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Metric: m, Dim: 1})
 		mustUpsert(t, c,
-			Point{ID: NumID(1), Vector: []float32{math.MaxFloat32 / 2, -math.MaxFloat32 / 2}},
+			Point{ID: NumID(1), Vector: []float32{7e17, -7e17}},
 			Point{ID: NumID(2), Vector: []float32{0, 0}},
 			Point{ID: NumID(3), Vector: []float32{math.SmallestNonzeroFloat32, 0}},
-			Point{ID: NumID(4), Vector: []float32{1, -1}})
-		mustSearch(t, c, Query{Vector: []float32{math.MaxFloat32 / 2, 1}, Limit: 4})
-		if _, err := c.Fit(ctx, smallFit()); err != nil {
-			t.Logf("%s: %v", m, err)
-		}
-		if hits := mustSearch(t, c, Query{ID: NumID(4), Limit: 4}).Hits; len(hits) != 3 {
-			t.Errorf("%s: %d hits", m, len(hits))
+			Point{ID: NumID(4), Vector: []float32{1, -1}},
+			Point{ID: NumID(5), Vector: []float32{1e18, 0}})
+		unchanged(t, c, func() {
+			refused(t, m.String(), c.Upsert(ctx, Point{ID: NumID(1), Vector: []float32{1e18, 1e18}}), "1e+18")
+			_, err := c.Search(ctx, Query{Vector: []float32{3e38, 0}})
+			refused(t, m.String(), err, "1e+18")
+		})
+		for range 2 {
+			for _, space := range []Space{SpaceInput, SpaceLatent} {
+				for _, v := range [][]float32{{-1e18, 0}, {7e17, 7e17}, {0, 0}, {1, 1}} {
+					hits := mustSearch(t, c, Query{Vector: v, Space: space}).Hits
+					if len(hits) != 5 {
+						t.Errorf("%s: %d hits of %v", m, len(hits), v)
+					}
+					for _, h := range hits {
+						if math.IsInf(h.Score, 0) || math.IsNaN(h.Score) {
+							t.Errorf("%s: id %s scores %v for %v", m, h.ID, h.Score, v)
+						}
+					}
+				}
+			}
+			mustFit(t, c)
 		}
 	}
 }

@@ -13,9 +13,19 @@ import (
 // MaxFeatures is the longest feature row of any source.
 const MaxFeatures = 65536
 
+// MaxVectorLength is the largest Euclidean length of a vector. No distance
+// between two such vectors overflows float32, which ends at 3.4e38, in any number
+// of dimensions. Squared Euclid: at most (2e18)² = 4e36. Dot: every partial sum
+// is at most the product of the lengths, 1e36. Manhattan: at most √65536 times
+// Euclid's 2e18, 5.2e20. Rounding adds to a sum of n terms at most n/2²⁴ of it,
+// 0.4 % for n = 65536. The other features are far smaller: a table's end near
+// 110, a picture's at 1.
+const MaxVectorLength = 1e18
+
 // Vector is the source of embeddings and other vectors that the user already
 // has. A record is a []float32; []float64 and []any of numbers, which JSON
-// gives, are taken as well. A feature row is the vector itself.
+// gives, are taken as well. Its length, the root of the sum of squares, is at
+// most MaxVectorLength. A feature row is the vector itself.
 type Vector struct {
 	// Size is the number of dimensions, at most MaxFeatures; 0 means that of
 	// the first vector.
@@ -64,6 +74,9 @@ func (v Vector) Marshal(record any) ([]byte, error) {
 			return nil, fmt.Errorf("%w: vector position %d: %w", ErrRecord, i, err)
 		}
 		stored = binary.LittleEndian.AppendUint32(stored, math.Float32bits(x))
+	}
+	if n := length(values); n > MaxVectorLength {
+		return nil, fmt.Errorf("%w: vector has length %.4g, the limit is %g", ErrRecord, n, float64(MaxVectorLength))
 	}
 	return stored, nil
 }
@@ -179,17 +192,22 @@ func (f fittedVector) Parts(contributions []float64, row, decoded []float32) []P
 	return featureParts(f.spec.Size, strconv.Itoa, contributions, row, decoded)
 }
 
-// normalise scales a vector to length one; the norm is taken in float64, where
-// no float32 vector overflows.
-func normalise(x []float32) {
+// length is a vector's Euclidean length, in float64, where no float32 vector's
+// overflows.
+func length(x []float32) float64 {
 	var sum float64
 	for _, v := range x {
 		sum += float64(v) * float64(v)
 	}
-	if sum == 0 {
+	return math.Sqrt(sum)
+}
+
+// normalise scales a vector to length one.
+func normalise(x []float32) {
+	norm := length(x)
+	if norm == 0 {
 		return
 	}
-	norm := math.Sqrt(sum)
 	for i, v := range x {
 		x[i] = float32(float64(v) / norm)
 	}
