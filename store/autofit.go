@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/latentdb/latentdb/embed"
@@ -121,7 +122,7 @@ func (g *generation) residual(row []float32) (decoded, residual []float32, err e
 	}
 	out := embed.NewMatrix(1, g.fitted.Width())
 	if err := g.model.Decode(out, embed.MatrixOf(latent, g.model.Dim())); err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("store: %w", err)
 	}
 	residual = make([]float32, len(row))
 	inv := 1 / g.model.Scale()

@@ -94,50 +94,6 @@ func (g *generation) featureRow(record []byte) ([]float32, error) {
 	return row, nil
 }
 
-// indexRows maps feature rows to what the index holds of them, in place of a
-// copy: the latents rounded to their int8 codes, or the rows themselves.
-func (g *generation) indexRows(rows []float32) ([]float32, error) {
-	if g.model == nil {
-		return rows, nil
-	}
-	z, err := g.encode(rows)
-	if err != nil {
-		return nil, err
-	}
-	g.model.Round(z)
-	return z, nil
-}
-
-// encode maps feature rows to latents.
-func (g *generation) encode(rows []float32) ([]float32, error) {
-	m := embed.MatrixOf(rows, g.fitted.Width())
-	z := embed.NewMatrix(m.Rows, g.model.Dim())
-	if err := g.model.Encode(z, m); err != nil {
-		return nil, err
-	}
-	return z.Data, nil
-}
-
-// target is a query's feature row as the index is asked for it: rounded like
-// what is stored, so that a record lies at distance 0 from its copy, unless the
-// int8 codes do not reach that far.
-func (g *generation) target(row []float32) ([]float32, error) {
-	if g.model == nil {
-		return row, nil
-	}
-	z, err := g.encode(row)
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range z {
-		if math.Abs(float64(v)) > float64(g.model.CodeReach()) {
-			return z, nil
-		}
-	}
-	g.model.Round(z)
-	return z, nil
-}
-
 // prepareRows fills in the index rows of prepared points.
 func (g *generation) prepareRows(points []preparedPoint) error {
 	if g.fitted == nil {
@@ -152,7 +108,7 @@ func (g *generation) prepareRows(points []preparedPoint) error {
 	}
 	out, err := g.indexRows(rows)
 	if err != nil {
-		return invalidCause("points", err)
+		return err
 	}
 	d := g.width()
 	for i := range points {

@@ -174,7 +174,7 @@ func (c *Collection) ReconstructRecords(ctx context.Context, records ...any) ([]
 func (c *Collection) reconstruct(gen *generation, row []float32) (Reconstruction, error) {
 	decoded, residual, err := gen.residual(row)
 	if err != nil {
-		return Reconstruction{}, invalidCause("records", err)
+		return Reconstruction{}, err
 	}
 	record, err := gen.fitted.Record(decoded)
 	if err != nil {

@@ -116,7 +116,7 @@ func (s *search) prepare(ctx context.Context) error {
 		return err
 	}
 	if s.target, err = s.gen.target(s.row); err != nil {
-		return invalidCause("query", err)
+		return err
 	}
 	if s.q.Filter, err = s.q.Filter.prepared(); err != nil {
 		return err
