@@ -154,7 +154,9 @@ type Removed struct {
 type SampleQuery struct {
 	// N is how many, 1 to MaxLimit.
 	N int
-	// Seed fixes the draw: the same generation, seed and N give the same samples.
+	// Seed fixes the draw: the same generation, points, seed and N give the same
+	// samples, also after the database was closed and opened. Where derived files
+	// were lost and latents made again, these may differ by rounding.
 	Seed uint64
 	// Filter and IDs restrict the points that samples are drawn like.
 	Filter *Filter

@@ -68,6 +68,16 @@ func (g *generation) drain() error {
 	return nil
 }
 
+// drained drains the tail and tells which change the index now reaches.
+func (g *generation) drained() (applied uint64, err error) {
+	if err := g.drain(); err != nil {
+		return 0, err
+	}
+	g.indexer.mu.Lock()
+	defer g.indexer.mu.Unlock()
+	return g.indexer.applied, nil
+}
+
 // applyRow puts a row into the index, or takes its slot out. The caller holds
 // indexer.mu, or is alone with the generation.
 func (g *generation) applyRow(slot uint32, row []float32) error {

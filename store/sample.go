@@ -22,16 +22,21 @@ const (
 	privacyRecords = 500
 )
 
-// mixtureCache keeps the mixture of the active generation's latents.
+// mixtureCache keeps the mixture of a generation's latents as of one change.
+// Samples follow the points that are there, whether or not somebody asked before
+// they changed: points that were deleted are not sampled like, and a database
+// that is opened again, which has no cache, draws the same.
 type mixtureCache struct {
 	mu         sync.Mutex
 	generation *generation
+	applied    uint64
 	mixture    *embed.Mixture
 }
 
 // Sample draws synthetic records: latents from a mixture of Gaussians over the
 // collection's latents (or over those that Filter or IDs select), decoded. Cost:
-// fitting the mixture, once per generation where nothing is selected.
+// fitting the mixture; where nothing is selected, only if something was written
+// since the last call.
 func (c *Collection) Sample(ctx context.Context, q SampleQuery) (*Samples, error) {
 	gen, err := c.fittedGeneration(ctx)
 	if err != nil {
@@ -68,19 +73,30 @@ func (c *Collection) Sample(ctx context.Context, q SampleQuery) (*Samples, error
 	return out, err
 }
 
+// of is the mixture of all latents of a generation as they are now.
+func (m *mixtureCache) of(ctx context.Context, c *Collection, gen *generation) (*embed.Mixture, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	// What is indexed while the mixture is fitted counts as not in it, so at
+	// worst the next call fits it once more.
+	applied, err := gen.drained()
+	if err != nil {
+		return nil, err
+	}
+	if m.generation == gen && m.applied == applied {
+		return m.mixture, nil
+	}
+	fitted, err := c.fitMixture(ctx, gen, nil)
+	if err == nil {
+		m.generation, m.applied, m.mixture = gen, applied, fitted
+	}
+	return fitted, err
+}
+
 // mixtureFor fits the mixture that a query draws from.
 func (c *Collection) mixtureFor(ctx context.Context, gen *generation, q SampleQuery) (*embed.Mixture, error) {
 	if q.Filter.empty() && len(q.IDs) == 0 {
-		c.mixtures.mu.Lock()
-		defer c.mixtures.mu.Unlock()
-		if c.mixtures.generation == gen {
-			return c.mixtures.mixture, nil
-		}
-		m, err := c.fitMixture(ctx, gen, nil)
-		if err == nil {
-			c.mixtures.generation, c.mixtures.mixture = gen, m
-		}
-		return m, err
+		return c.mixtures.of(ctx, c, gen)
 	}
 	allow, err := c.selection(ctx, q.Filter)
 	if err != nil {
@@ -103,14 +119,14 @@ func (c *Collection) mixtureFor(ctx context.Context, gen *generation, q SampleQu
 	if n := allow.Len(); n < 2 {
 		return nil, invalid("like", "selects %d points, sampling needs at least 2", n)
 	}
+	if _, err := gen.drained(); err != nil { // what was written last counts too
+		return nil, err
+	}
 	return c.fitMixture(ctx, gen, allow)
 }
 
 // fitMixture fits a mixture to stored latents, evenly thinned to mixtureLatents.
 func (c *Collection) fitMixture(ctx context.Context, gen *generation, allow *index.Bitmap) (*embed.Mixture, error) {
-	if err := gen.drain(); err != nil { // what was written last counts too
-		return nil, err
-	}
 	var slots []uint32
 	for slot := range gen.index.Slots() {
 		if allow == nil || allow.Has(slot) {
