@@ -178,7 +178,7 @@ func TestSample(t *testing.T) {
 	var got, again, like samples
 	c.do("POST", "/collections/v/points/sample", `{"n":3,"seed":5}`).result(&got)
 	c.do("POST", "/collections/v/points/sample", `{"n":3,"seed":5}`).result(&again)
-	if len(got.Vectors) != 3 || len(got.Vectors[0]) != 6 || len(got.Privacy) != 3 || !slices.Equal(got.Vectors[2], again.Vectors[2]) {
+	if len(got.Vectors) != 3 || len(got.Vectors[0]) != 6 || len(got.Privacy) != 4 || !slices.Equal(got.Vectors[2], again.Vectors[2]) {
 		t.Errorf("samples: %+v and %+v", got, again)
 	}
 	c.do("POST", "/collections/v/points/sample", object{"n": 2, "like": object{"must": object{"key": "group", "match": object{"value": 1}}}}).result(&like)

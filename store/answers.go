@@ -175,8 +175,12 @@ type Samples struct {
 
 // Privacy tells whether samples copy the records that training saw. Distances
 // are Euclidean between standardised feature rows, means over the samples, to
-// equally many training and held-out records.
+// equally many training and held-out records that are still stored as they were
+// then.
 type Privacy struct {
+	// Compared is how many training and as many held-out records they were; where
+	// none is left, it and all figures are 0.
+	Compared       int     `json:"compared"`
 	ClosestTrain   float64 `json:"closest_train"`
 	ClosestHeldOut float64 `json:"closest_held_out"`
 	// ShareCloserToTrain is the share of samples closer to a training record

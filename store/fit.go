@@ -228,6 +228,7 @@ func (r *fitRun) update(f func(*FitStatus)) {
 func (r *fitRun) make(ctx context.Context) (*Report, error) {
 	c := r.c
 	gen := &generation{number: r.number, tail: newTail(0)}
+	gen.stats.Seq = c.published.Load()
 	sample, err := r.sample(ctx, gen)
 	if err != nil {
 		return nil, err

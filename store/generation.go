@@ -70,6 +70,10 @@ type fitStats struct {
 	ResidualVariance []float32 `json:"residual_variance"`
 	// Points is how many points the collection held.
 	Points int `json:"points"`
+	// Seq is the last change before training read its rows: a slot whose record
+	// changed later holds another point than training saw or held out. Models
+	// made before it was kept have 0, and no slot counts.
+	Seq uint64 `json:"seq"`
 	// HeldOut are the slots that training never saw.
 	HeldOut []uint32 `json:"held_out"`
 	// Train are slots that training saw, as many as HeldOut.

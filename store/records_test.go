@@ -165,7 +165,7 @@ func TestSample(t *testing.T) {
 				t.Errorf("%+v: the same seed draws other samples", q)
 			}
 			p := s.Privacy
-			if !(p.ClosestTrain > 0) || !(p.ClosestHeldOut > 0) || p.ShareCloserToTrain < 0 || p.ShareCloserToTrain > 1.000001 {
+			if !(p.ClosestTrain > 0) || !(p.ClosestHeldOut > 0) || p.ShareCloserToTrain < 0 || p.ShareCloserToTrain > 1 {
 				t.Errorf("%+v: %+v", q, p)
 			}
 			all := slices.Clone(s.Records)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"sync"
 
 	"gonum.org/v1/gonum/blas/blas32"
@@ -152,32 +151,32 @@ func (c *Collection) fitMixture(ctx context.Context, gen *generation, allow *ind
 // privacy compares samples with records that training saw and records it did not.
 func (c *Collection) privacy(ctx context.Context, gen *generation, samples blas32.General) (Privacy, error) {
 	var p Privacy
-	n := min(privacyRecords, len(gen.stats.Train), len(gen.stats.HeldOut))
-	train, err := c.rowsAt(gen, gen.stats.Train[:n])
+	train, err := c.rowsOfFit(gen, gen.stats.Train)
 	if err != nil {
 		return p, err
 	}
-	held, err := c.rowsAt(gen, gen.stats.HeldOut[:n])
+	held, err := c.rowsOfFit(gen, gen.stats.HeldOut)
 	if err != nil {
 		return p, err
 	}
-	if len(train) == 0 || len(held) == 0 {
-		return p, nil // all of them were deleted since
+	p.Compared = min(len(train), len(held))
+	if p.Compared == 0 {
+		return p, ctx.Err() // all of them were replaced or deleted since
 	}
-	count := min(len(train), len(held))
 	toTrain, toHeld := make([]float64, samples.Rows), make([]float64, samples.Rows)
 	inParallel(c.opts.Workers, samples.Rows, func(i int) {
-		toTrain[i] = closest(embed.Row(samples, i), train[:count])
-		toHeld[i] = closest(embed.Row(samples, i), held[:count])
+		toTrain[i] = closest(embed.Row(samples, i), train[:p.Compared])
+		toHeld[i] = closest(embed.Row(samples, i), held[:p.Compared])
 	})
-	scale := float64(gen.model.Scale())
+	n, scale, closer := float64(samples.Rows), float64(gen.model.Scale()), 0
 	for i := range toTrain {
-		p.ClosestTrain += toTrain[i] / scale / float64(samples.Rows)
-		p.ClosestHeldOut += toHeld[i] / scale / float64(samples.Rows)
+		p.ClosestTrain += toTrain[i] / scale / n
+		p.ClosestHeldOut += toHeld[i] / scale / n
 		if toTrain[i] < toHeld[i] {
-			p.ShareCloserToTrain += 1 / float64(samples.Rows)
+			closer++
 		}
 	}
+	p.ShareCloserToTrain = float64(closer) / n
 	return p, ctx.Err()
 }
 
@@ -189,14 +188,17 @@ func closest(row []float32, among [][]float32) float64 {
 	return distanceOf(Euclid, best)
 }
 
-// rowsAt reads the feature rows of slots that still hold points.
-func (c *Collection) rowsAt(gen *generation, slots []uint32) ([][]float32, error) {
-	out := make([][]float32, 0, len(slots))
+// rowsOfFit reads the feature rows of slots that still hold the record they held
+// when the generation was fitted, up to privacyRecords of them.
+func (c *Collection) rowsOfFit(gen *generation, slots []uint32) ([][]float32, error) {
+	var out [][]float32
 	err := c.view(func(g *ground) error {
 		for _, slot := range slots {
-			if _, ok, err := g.entry(slot); err != nil {
+			e, ok, err := g.entry(slot)
+			if err != nil {
 				return err
-			} else if !ok {
+			}
+			if !ok || e.seq > gen.stats.Seq {
 				continue
 			}
 			record, err := g.record(slot)
@@ -207,9 +209,11 @@ func (c *Collection) rowsAt(gen *generation, slots []uint32) ([][]float32, error
 			if err != nil {
 				return err
 			}
-			out = append(out, row)
+			if out = append(out, row); len(out) == privacyRecords {
+				break
+			}
 		}
 		return nil
 	})
-	return slices.Clip(out), err
+	return out, err
 }
