@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"sync"
 	"time"
@@ -42,9 +41,12 @@ type fitRun struct {
 	number    uint64
 	began     time.Time
 	cancel    context.CancelFunc
+	cancelled <-chan struct{}
 	done      chan struct{}
 	report    *Report
 	err       error
+	// told is closed when the last call of Progress so far has returned.
+	told chan struct{}
 }
 
 // Fit trains a new generation on the points, indexes their latents, and
@@ -59,6 +61,7 @@ func (c *Collection) Fit(ctx context.Context, opts *FitOptions) (*Report, error)
 		return nil, err
 	}
 	<-run.done
+	<-run.told // so that nothing of the caller's runs on
 	return run.report, run.err
 }
 
@@ -123,7 +126,8 @@ func (o *FitOptions) validate() error {
 }
 
 func (c *Collection) startFit(ctx context.Context, opts *FitOptions, automatic bool) (*fitRun, error) {
-	run := &fitRun{c: c, automatic: automatic, began: time.Now(), done: make(chan struct{})}
+	run := &fitRun{c: c, automatic: automatic, began: time.Now(), done: make(chan struct{}), told: make(chan struct{})}
+	close(run.told)
 	if opts != nil {
 		run.opts = *opts
 	}
@@ -155,6 +159,7 @@ func (c *Collection) startFit(ctx context.Context, opts *FitOptions, automatic b
 		return nil, err
 	}
 	ctx, run.cancel = context.WithCancel(ctx)
+	run.cancelled = ctx.Done()
 	c.fits.current = run
 	c.fits.status = FitStatus{State: FitRunning, Generation: run.number, Stage: "read"}
 	c.fits.running.Add(1)
@@ -220,7 +225,24 @@ func (r *fitRun) update(f func(*FitStatus)) {
 	status := *s
 	r.c.fits.mu.Unlock()
 	if r.opts.Progress != nil {
+		r.tell(status)
+	}
+}
+
+// tell calls Progress after the calls before have returned, and waits for it
+// unless the fit is cancelled: Progress may cancel the fit or close the database
+// itself, which in turn wait for the fit to end.
+func (r *fitRun) tell(status FitStatus) {
+	before, told := r.told, make(chan struct{})
+	r.told = told
+	go func() {
+		defer close(told)
+		<-before
 		r.opts.Progress(status)
+	}()
+	select {
+	case <-told:
+	case <-r.cancelled:
 	}
 }
 
@@ -328,72 +350,4 @@ func (r *fitRun) encode(ctx context.Context, gen *generation) error {
 			s.ETASeconds = time.Since(began).Seconds() / float64(done) * float64(max(0, total-done))
 		})
 	})
-}
-
-func (r *fitRun) firstReport(gen *generation, result *embed.Result, sample *fitSample) *Report {
-	learned, pca := result.Learned, result.PCA
-	return &Report{
-		Generation: gen.number, Source: gen.fitted.Spec().Kind(), Features: gen.fitted.Width(),
-		Dim: gen.model.Dim(), Encoder: string(gen.model.Encoder()), HeldOut: len(result.Held),
-		MSE: Versus{learned.MSE, pca.MSE}, MSEInput: Versus{learned.MSEInput, pca.MSEInput},
-		RecallAt10: Versus{learned.Recall10, pca.Recall10}, RecallAt50: Versus{learned.Recall50, pca.Recall50},
-		RecallAt100:    Versus{learned.Recall100, pca.Recall100},
-		Int8RecallLoss: codeLoss(result),
-		Settings: Settings{Settings: gen.model.Settings(), Recall: r.c.Config().Recall,
-			DimReason: result.DimReason, SampledRows: sample.rows.Rows, Code: codeName(result)},
-	}
-}
-
-// codeLoss is what storing latents as they are stored costs in recall@10.
-func codeLoss(r *embed.Result) float64 {
-	if r.Model.CodeStep() == 0 {
-		return 0
-	}
-	return r.Learned.Recall10 - r.Int8.Recall10
-}
-
-func codeName(r *embed.Result) string {
-	if r.Model.CodeStep() == 0 {
-		return fmt.Sprintf("float32: int8 would cost %.3f of recall@10", r.Learned.Recall10-r.Int8.Recall10)
-	}
-	return "int8"
-}
-
-// finishReport adds what is known once the generation is indexed and saved.
-func (r *fitRun) finishReport(gen *generation) error {
-	rep, dir := gen.report, r.c.generationDir(gen.number)
-	disk, err := dirBytes(dir)
-	if err != nil {
-		return err
-	}
-	n := float64(max(1, gen.index.Len()))
-	rep.Points, gen.stats.Points = gen.index.Len(), gen.index.Len()
-	rep.BytesPerPoint = Bytes{
-		RAM: math.Round(float64(gen.index.Bytes())/n*10) / 10, Disk: math.Round(float64(disk)/n*10) / 10,
-		Input: float64(4 * rep.Features),
-	}
-	rep.Compression = float64(4*rep.Features) / float64(gen.model.CodeSize())
-	rep.FitSeconds = time.Since(r.began).Seconds()
-	return saveReport(rep, dir)
-}
-
-// take keeps which points were held out, and as many that were not.
-func (s *fitStats) take(result *embed.Result, sample *fitSample) {
-	sample.held = result.Held
-	isHeld := make(map[int]bool, len(sample.held))
-	for _, i := range sample.held {
-		isHeld[i] = true
-		s.HeldOut = append(s.HeldOut, sample.slots[i])
-	}
-	stride := max(1, (sample.rows.Rows-len(sample.held))/max(1, len(sample.held)))
-	for i, n := 0, 0; i < sample.rows.Rows && len(sample.train) < len(sample.held); i++ {
-		if isHeld[i] {
-			continue
-		}
-		if n%stride == 0 {
-			sample.train = append(sample.train, i)
-			s.Train = append(s.Train, sample.slots[i])
-		}
-		n++
-	}
 }

@@ -106,8 +106,12 @@ type FitOptions struct {
 	Epochs int
 	// Seed fixes everything that is drawn. Default 1.
 	Seed uint64
-	// Progress, if set, is called from the fitting goroutine after each step
-	// of note; it must not block.
+	// Progress, if set, is called after each step of note, one call at a time,
+	// and the fit waits for it: it should be quick. It may read, cancel the fit,
+	// drop the collection and close the database. It must not call WaitFit, which
+	// waits for the fit, nor write, which may. A fit that is cancelled no longer
+	// waits for it: its last calls may come after CancelFit or Close returned,
+	// but not after Fit did.
 	Progress func(FitStatus)
 }
 
