@@ -197,7 +197,7 @@ func (r *fitRun) run(ctx context.Context) {
 		switch {
 		case r.err == nil:
 			s.State = FitDone
-		case errors.Is(r.err, context.Canceled):
+		case errors.Is(r.err, ctx.Err()): // by CancelFit, or by the caller's own, at its deadline too
 			s.State = FitCancelled
 		default:
 			s.State, s.Error = FitFailed, r.err.Error()

@@ -45,3 +45,42 @@ func TestProgressMayCancel(t *testing.T) {
 		}
 	}
 }
+
+// expiring is a context whose deadline comes when the test says so.
+type expiring struct {
+	context.Context
+	done chan struct{}
+}
+
+func (e expiring) Done() <-chan struct{} { return e.done }
+
+func (e expiring) Err() error {
+	select {
+	case <-e.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// TestFitDeadline ends a fit by its context's deadline: it counts as cancelled.
+func TestFitDeadline(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), vectorConfig())
+	mustUpsert(t, c, numbered(curved(42, 60, 8))...)
+	soon := expiring{ctx, make(chan struct{})}
+	_, err := c.Fit(soon, &FitOptions{Encoder: "pca", Progress: func(s FitStatus) {
+		if s.Stage == "index" {
+			c.fits.mu.Lock()
+			run := c.fits.current
+			c.fits.mu.Unlock()
+			close(soon.done)
+			<-run.cancelled
+		}
+	}})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, want DeadlineExceeded", err)
+	}
+	if s := c.FitStatus(); s.State != FitCancelled || s.Error != "" {
+		t.Errorf("%+v", s)
+	}
+}
