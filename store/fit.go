@@ -289,7 +289,6 @@ func (r *fitRun) make(ctx context.Context) (*Report, error) {
 	}
 	c.switchMu.Lock()
 	defer c.switchMu.Unlock()
-	c.fits.drift.reset()
 	return gen.report, c.switchTo(gen, true)
 }
 

@@ -358,6 +358,7 @@ func (c *Collection) commitSwitch(gen *generation, isNew bool, dropped *[]uint64
 	}
 	gen.tail.close(c.published.Load())
 	c.active.Store(gen)
+	c.fits.drift.reset() // what it saw was measured by the other model
 	c.wakeIndexer()
 	return nil
 }
