@@ -92,7 +92,8 @@ const (
 // Config is what a collection is created with. Only Source is required.
 type Config struct {
 	// Source is the kind of record, with its settings: source.Vector{},
-	// source.Image{Width: 28, Height: 28}, source.Table{}.
+	// source.Image{Width: 28, Height: 28}, source.Table{}. A pointer to one is
+	// taken as what it points to.
 	Source source.Spec
 	// Metric measures input rows. Default Euclid. Cosine makes a vector source
 	// scale its rows to length one.
@@ -147,17 +148,19 @@ func (c Config) resolved() (Config, error) {
 	if c.Source == nil {
 		return c, invalid("source", "is missing")
 	}
+	var err error
+	if c.Source, err = source.Plain(c.Source); err != nil {
+		return c, invalidCause("source", err)
+	}
 	if v, ok := c.Source.(source.Vector); ok {
 		v.Unit = c.Metric == Cosine
 		c.Source = v
 	} else if c.Metric != Euclid {
 		return c, invalid("distance", "%s goes with vectors; a %s collection measures Euclid", c.Metric, c.Source.Kind())
 	}
-	spec, err := c.Source.Resolve(nil)
-	if err != nil {
+	if c.Source, err = c.Source.Resolve(nil); err != nil {
 		return c, invalidCause("source", err)
 	}
-	c.Source = spec
 	if c.Encoder == "" {
 		c.Encoder = embed.Auto
 	}

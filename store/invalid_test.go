@@ -147,12 +147,15 @@ func TestBadImages(t *testing.T) {
 		unchanged(t, c, func() {
 			for name, record := range map[string]any{
 				"empty": []byte{}, "text": []byte("no image"), "cut short": good.Bytes()[:good.Len()/2],
+				"nil pointer": (*image.Gray)(nil), "no pixels": &image.Gray{Rect: image.Rect(0, 0, 4, 4)},
 				"not base64": "***", "map": map[string]any{},
 			} {
 				refused(t, name, c.Upsert(ctx, Point{ID: NumID(2), Record: record}), "points")
 			}
 		})
 		mustUpsert(t, c, Point{ID: NumID(1), Record: good.Bytes()})
+		_, err := c.Search(ctx, Query{Record: (*image.Gray)(nil)})
+		refused(t, "nil query", err, "query")
 	}
 }
 
@@ -230,6 +233,10 @@ func TestBadConfigs(t *testing.T) {
 		_, err := db.CreateCollection(ctx, "test", cfg)
 		refused(t, field, err, field)
 	}
+	for name, spec := range map[string]source.Spec{"pointer": (*source.Vector)(nil), "stranger": struct{ source.Vector }{vector}} {
+		_, err := db.CreateCollection(ctx, name, Config{Source: spec})
+		refused(t, name, err, "source")
+	}
 	for _, name := range []string{"", ".", "..", "a/b", `a\b`, "a\x00", "\xff", strings.Repeat("n", MaxNameBytes+1)} {
 		_, err := db.CreateCollection(ctx, name, Config{Source: vector})
 		refused(t, fmt.Sprintf("name %q", name), err, "collection")
@@ -239,6 +246,10 @@ func TestBadConfigs(t *testing.T) {
 	}
 	if _, err := db.CreateCollection(ctx, "M alone", Config{Source: vector, M: 256}); err != nil {
 		t.Error(err)
+	}
+	pointer, err := db.CreateCollection(ctx, "pointer", Config{Source: &vector, Metric: Cosine})
+	if err != nil || pointer.Config().Source != (source.Vector{Size: 4, Unit: true}) || vector.Unit {
+		t.Errorf("a pointer to a spec: %v, %+v", err, vector)
 	}
 	if _, err := db.CreateCollection(ctx, "M alone", Config{Source: vector}); !errors.Is(err, ErrExists) {
 		t.Error(err)

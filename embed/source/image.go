@@ -124,9 +124,18 @@ func encodedImage(record any) ([]byte, error) {
 	return nil, fmt.Errorf("%w: got %T, want an encoded image", ErrRecord, record)
 }
 
-func encodePNG(picture image.Image) ([]byte, error) {
-	if size := picture.Bounds().Size(); size.X < 1 || size.Y < 1 {
-		return nil, fmt.Errorf("%w: image of %d x %d pixels", ErrRecord, size.X, size.Y)
+// encodePNG encodes a picture. An image.Image is code as much as it is data: a nil
+// pointer and one whose pixels are too few for its bounds panic when asked for
+// their colours, which is an error of the record, not of this program.
+func encodePNG(picture image.Image) (encoded []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			encoded, err = nil, fmt.Errorf("%w: image cannot be encoded: %v", ErrRecord, p)
+		}
+	}()
+	size := picture.Bounds().Size()
+	if err := checkPixels(size.X, size.Y); err != nil {
+		return nil, err
 	}
 	var buf bytes.Buffer
 	if err := png.Encode(&buf, picture); err != nil {

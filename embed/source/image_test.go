@@ -191,6 +191,9 @@ func TestImageRefuses(t *testing.T) {
 		{"not base64", "***", "base64"},
 		{"no pixels", image.NewGray(image.Rect(0, 0, 0, 3)), "0 x 3"},
 		{"number", 7, "got int"},
+		{"nil pointer", (*image.Gray)(nil), "cannot be encoded"},
+		{"no pixels for its bounds", &image.Gray{Rect: image.Rect(0, 0, 8, 8)}, "cannot be encoded"},
+		{"too large to encode", image.NewUniform(color.Black), "16384 a side"},
 	}
 	spec := source.Image{Width: 8, Height: 8}
 	for _, test := range tests {

@@ -26,12 +26,8 @@ func decodeImage(encoded []byte) (image.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: image is unreadable: %w", ErrRecord, err)
 	}
-	if config.Width < 1 || config.Height < 1 {
-		return nil, fmt.Errorf("%w: image of %d x %d pixels", ErrRecord, config.Width, config.Height)
-	}
-	if config.Width > MaxImageSide || config.Height > MaxImageSide || config.Width*config.Height > MaxImagePixels {
-		return nil, fmt.Errorf("%w: image of %d x %d pixels, the limits are %d a side and %d in all",
-			ErrRecord, config.Width, config.Height, MaxImageSide, MaxImagePixels)
+	if err := checkPixels(config.Width, config.Height); err != nil {
+		return nil, err
 	}
 	picture, _, err := image.Decode(bytes.NewReader(encoded))
 	if err != nil {
@@ -41,6 +37,18 @@ func decodeImage(encoded []byte) (image.Image, error) {
 		return nil, fmt.Errorf("%w: image has no pixels", ErrRecord)
 	}
 	return picture, nil
+}
+
+// checkPixels refuses a picture's size before anything is done with its pixels.
+func checkPixels(width, height int) error {
+	if width < 1 || height < 1 {
+		return fmt.Errorf("%w: image of %d x %d pixels", ErrRecord, width, height)
+	}
+	if width > MaxImageSide || height > MaxImageSide || width*height > MaxImagePixels {
+		return fmt.Errorf("%w: image of %d x %d pixels, the limits are %d a side and %d in all",
+			ErrRecord, width, height, MaxImageSide, MaxImagePixels)
+	}
+	return nil
 }
 
 // fillPixels writes the feature row of a picture.

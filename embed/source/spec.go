@@ -17,15 +17,41 @@ const fittedFormat = 1
 // kind is what a kind of source adds to reading specs and fitted states.
 type kind struct {
 	name   string
+	plain  func(spec Spec) Spec
 	spec   func(fields []byte) (Spec, error)
 	fitted func(spec Spec, state json.RawMessage) (Fitted, error)
 }
 
 // kinds are the sources there are, in the order error messages list them.
 var kinds = []kind{
-	{"vector", specOf[Vector], stateless},
-	{"image", specOf[Image], stateless},
-	{"table", specOf[Table], restoreTable},
+	{"vector", plainOf[Vector], specOf[Vector], stateless},
+	{"image", plainOf[Image], specOf[Image], stateless},
+	{"table", plainOf[Table], specOf[Table], restoreTable},
+}
+
+// Plain gives a spec as the plain value that all code takes it for, whether it
+// is one or a pointer to one. A nil pointer, or a type of another package, whose
+// bytes ParseSpec could not read, is an error.
+func Plain(spec Spec) (Spec, error) {
+	for _, k := range kinds {
+		if plain := k.plain(spec); plain != nil {
+			return plain, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: got %T, want a Vector, Image or Table, not nil", ErrSpec, spec)
+}
+
+// plainOf is a spec of type S or *S as an S, nil for any other.
+func plainOf[S Spec](spec Spec) Spec {
+	switch s := any(spec).(type) {
+	case S:
+		return s
+	case *S:
+		if s != nil {
+			return *s
+		}
+	}
+	return nil
 }
 
 // MarshalSpec gives a spec as a JSON object: "kind" and the spec's own fields.

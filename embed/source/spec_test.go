@@ -39,6 +39,24 @@ func TestSpecRoundTrip(t *testing.T) {
 	}
 }
 
+type stranger struct{ source.Vector }
+
+func TestPlain(t *testing.T) {
+	vector, image, table := source.Vector{Size: 3}, source.Image{Width: 2, Height: 2}, mixed
+	for _, spec := range []source.Spec{vector, &vector, image, &image, table, &table} {
+		plain, err := source.Plain(spec)
+		want := reflect.Indirect(reflect.ValueOf(spec)).Interface()
+		if err != nil || !reflect.DeepEqual(plain, want) {
+			t.Errorf("%T: got %#v, %v", spec, plain, err)
+		}
+	}
+	for _, spec := range []source.Spec{nil, (*source.Vector)(nil), (*source.Table)(nil), stranger{vector}, &stranger{vector}} {
+		if _, err := source.Plain(spec); !errors.Is(err, source.ErrSpec) {
+			t.Errorf("%T: got %v, want ErrSpec", spec, err)
+		}
+	}
+}
+
 func TestParseSpecErrors(t *testing.T) {
 	for data, want := range map[string]string{
 		``:                               "unexpected end",
