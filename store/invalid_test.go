@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -66,6 +67,11 @@ func TestBadPoints(t *testing.T) {
 		{"text for a vector", []Point{{ID: NumID(1), Record: "text"}}, "points[0].record"},
 		{"payload", []Point{{ID: NumID(1), Vector: ok, Payload: Payload{"x": math.NaN()}}}, "points[0].payload"},
 		{"payload channel", []Point{{ID: NumID(1), Vector: ok, Payload: Payload{"x": make(chan int)}}}, "points[0].payload"},
+		{"payload key", []Point{{ID: NumID(1), Vector: ok, Payload: Payload{"\xff": 1, "\xfe": 2}}}, `points[0].payload: "\xfe"`},
+		{"payload text", []Point{{ID: NumID(1), Vector: ok, Payload: Payload{"a": "ok", "b": map[string]any{"c": []any{1, "x\xff"}}}}}, `points[0].payload.b.c[1]: "x\xff"`},
+		{"payload strings", []Point{{ID: NumID(1), Vector: ok, Payload: Payload{"a": []string{"\xff"}}}}, "points[0].payload.a[0]"},
+		{"payload struct", []Point{{ID: NumID(1), Vector: ok, Payload: Payload{"a": &struct{ B string }{"\xff"}}}}, "points[0].payload.a.B"},
+		{"payload of raw JSON", []Point{{ID: NumID(1), Vector: ok, Payload: Payload{"a": json.RawMessage("\"\xff\"")}}}, "points[0].payload"},
 		{"deep payload", []Point{{ID: NumID(1), Vector: ok, Payload: deepPayload(100)}}, "points[0].payload"},
 		{"bad one that a later one would replace", []Point{{ID: NumID(1), Vector: []float32{1}}, {ID: NumID(1), Vector: ok}}, "points[0].vector"},
 		{"too many", make([]Point, MaxBatchPoints+1), "points"},
@@ -88,6 +94,8 @@ func TestBadPoints(t *testing.T) {
 			refused(t, stage+": operation", err, "op")
 			_, err = c.Write(ctx, Batch{Payloads: []PayloadChange{{Op: PayloadSet, Payload: Payload{"x": math.Inf(1)}}}}, false)
 			refused(t, stage+": payload operation", err, "payload")
+			_, err = c.Write(ctx, Batch{Payloads: []PayloadChange{{Op: PayloadSet, Payload: Payload{"x": "\xff"}}}}, false)
+			refused(t, stage+": payload text", err, "payload.x")
 			_, err = c.Write(ctx, Batch{Payloads: []PayloadChange{{Op: PayloadSet, IDs: []ID{{}}}}}, false)
 			refused(t, stage+": id of a payload operation", err, "points[0]")
 		})

@@ -39,7 +39,7 @@ func (p Point) content() any {
 
 // Payload is a JSON object kept beside a record: filtered on, returned with
 // hits, never learned from. Whole numbers read back as int64 (uint64 above
-// that), others as float64.
+// that), others as float64. Keys and text are UTF-8.
 type Payload map[string]any
 
 // encode gives the payload's stored bytes; nil for an empty one.
@@ -57,7 +57,7 @@ func (p Payload) encode(field string) ([]byte, error) {
 	if jsonDepth(data) > maxPayloadDepth {
 		return nil, invalid(field, "is nested deeper than %d levels", maxPayloadDepth)
 	}
-	return data, nil
+	return data, checkPayloadText(field, p, data)
 }
 
 func decodePayload(data []byte) (Payload, error) {
