@@ -249,7 +249,7 @@ func (r *fitRun) tell(status FitStatus) {
 // make trains, encodes, indexes, measures and switches.
 func (r *fitRun) make(ctx context.Context) (*Report, error) {
 	c := r.c
-	gen := &generation{number: r.number, tail: newTail(0)}
+	gen := &generation{number: r.number, tail: newTail()}
 	gen.stats.Seq = c.published.Load()
 	sample, err := r.sample(ctx, gen)
 	if err != nil {

@@ -149,7 +149,7 @@ func hashOf(model, fitted []byte) [32]byte {
 // newGenerationZero fits the front end on records and returns a generation
 // without a network and with an empty index. records may be nil.
 func newGenerationZero(cfg Config, records iter.Seq2[[]byte, error]) (*generation, error) {
-	g := &generation{tail: newTail(0)}
+	g := &generation{tail: newTail()}
 	if records == nil {
 		return g, nil
 	}
@@ -170,7 +170,7 @@ func newGenerationZero(cfg Config, records iter.Seq2[[]byte, error]) (*generatio
 // They are safe and can be read, replaced and deleted, so this must neither stop
 // a write nor keep a database from opening; whoever searches is told.
 func brokenGenerationZero(why error) *generation {
-	return &generation{broken: why, tail: newTail(0)}
+	return &generation{broken: why, tail: newTail()}
 }
 
 // frontEndIsStale tells whether generation 0 should fit its front end anew: when

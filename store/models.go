@@ -76,7 +76,7 @@ func (g *ground) generation(number uint64) (*generation, error) {
 	}
 	b := g.models.Bucket(seqKey(number))
 	model, fitted := b.Get(keyModel), b.Get(keyFitted)
-	gen := &generation{number: number, report: info.Report, stats: info.Stats, tail: newTail(0)}
+	gen := &generation{number: number, report: info.Report, stats: info.Stats, tail: newTail()}
 	if gen.hash = hashOf(model, fitted); string(gen.hash[:]) != string(info.SHA256) {
 		return nil, fmt.Errorf("%w: model of generation %d fails its checksum", ErrCorrupt, number)
 	}

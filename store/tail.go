@@ -25,8 +25,8 @@ type tail struct {
 	through uint64
 }
 
-func newTail(applied uint64) *tail {
-	return &tail{entries: make(map[uint32]tailEntry), through: applied}
+func newTail() *tail {
+	return &tail{entries: make(map[uint32]tailEntry)}
 }
 
 func (t *tail) put(slot uint32, e tailEntry) {
