@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -249,17 +250,10 @@ func (c *Collection) resolveSource(points []Point) error {
 	}
 	c.resolveMu.Lock()
 	defer c.resolveMu.Unlock()
-	records := make([]any, len(points))
-	for i, p := range points {
-		records[i] = p.content()
-		if records[i] == nil {
-			return invalid(fmt.Sprintf("points[%d]", i), "has neither a vector nor a record")
-		}
-	}
 	cfg := c.Config()
-	spec, err := cfg.Source.Resolve(records)
+	spec, err := resolved(cfg.Source, points)
 	if err != nil {
-		return invalidCause("points", err)
+		return err
 	}
 	before, err := source.MarshalSpec(cfg.Source)
 	if err != nil {
@@ -273,9 +267,9 @@ func (c *Collection) resolveSource(points []Point) error {
 		return nil
 	}
 	// Records that their own source then refuses must not decide it.
-	for i, r := range records {
-		if _, err := spec.Marshal(r); err != nil {
-			return invalidCause(fmt.Sprintf("points[%d]", i), err)
+	for i, p := range points {
+		if _, err := spec.Marshal(p.content()); err != nil {
+			return invalidCause(contentField(i, p), err)
 		}
 	}
 	cfg.Source = spec
@@ -290,6 +284,35 @@ func (c *Collection) resolveSource(points []Point) error {
 	}
 	c.config.Store(&cfg)
 	return nil
+}
+
+// resolved is the source with what it leaves open decided by the records of
+// points. An error names the first point with which they cannot decide.
+func resolved(spec source.Spec, points []Point) (source.Spec, error) {
+	records := make([]any, len(points))
+	for i, p := range points {
+		records[i] = p.content()
+	}
+	out, err := spec.Resolve(records)
+	if err == nil {
+		return out, nil
+	}
+	blamed := sort.Search(len(records)-1, func(i int) bool {
+		_, err := spec.Resolve(records[:i+1])
+		return err != nil
+	})
+	if _, first := spec.Resolve(records[:blamed+1]); first != nil {
+		err = first
+	}
+	return nil, invalidCause(contentField(blamed, points[blamed]), err)
+}
+
+// contentField is the path of the i-th point's content, whichever way it was given.
+func contentField(i int, p Point) string {
+	if p.Vector != nil {
+		return fmt.Sprintf("points[%d].vector", i)
+	}
+	return fmt.Sprintf("points[%d].record", i)
 }
 
 // Info describes the collection as it is now.
