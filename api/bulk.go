@@ -3,9 +3,8 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"math"
+	"iter"
 	"mime"
 	"net/http"
 	"os"
@@ -49,7 +48,7 @@ func (s *Server) importPoints(c echo.Context, coll *store.Collection) (any, erro
 		return nil, fail(http.StatusUnsupportedMediaType,
 			"Content-Type %q is not supported: send %s or text/csv", media, jsonLines)
 	}
-	first, err := firstID(c)
+	ids, err := importIDs(c, coll)
 	if err != nil {
 		return nil, err
 	}
@@ -63,28 +62,36 @@ func (s *Server) importPoints(c echo.Context, coll *store.Collection) (any, erro
 		return nil, importError(err, 0)
 	}
 	defer reader.Close()
-	imp := importer{coll: coll, kind: kindOf(coll), first: first, result: importResult{Errors: []lineError{}}}
-	if err := imp.read(c.Request().Context(), reader); err != nil {
+	imp := importer{coll: coll, kind: kindOf(coll), result: importResult{Errors: []lineError{}}}
+	if err := imp.read(c.Request().Context(), ids.Rows(reader.Rows())); err != nil {
 		return nil, importError(err, imp.result.Imported)
 	}
 	slices.SortFunc(imp.result.Errors, func(a, b lineError) int { return a.Line - b.Line })
 	return imp.result, nil
 }
 
-// firstID is the number of the first row, nil if the request gives none.
-func firstID(c echo.Context) (*uint64, error) {
+// importIDs says where the ids of an import come from. Rows without ids must not
+// replace points unasked.
+func importIDs(c echo.Context, coll *store.Collection) (*bulk.IDs, error) {
 	if !c.QueryParams().Has("first_id") {
-		return nil, nil
+		return &bulk.IDs{First: 1, Unnamed: func() error {
+			held, err := coll.Count(c.Request().Context(), nil)
+			if err == nil && held > 0 {
+				err = badRequest("import: the collection holds %d points and the rows have no ids: "+
+					"name the column that has them with ?id=COLUMN, or number the rows from N on with ?first_id=N", held)
+			}
+			return err
+		}}, nil
 	}
 	if c.QueryParam("id") != "" {
 		return nil, badRequest("first_id: give either first_id or id: rows with ids of their own are not numbered")
 	}
 	text := c.QueryParam("first_id")
-	n, err := strconv.ParseUint(text, 10, 63) // so that no file is long enough to overflow it
-	if err != nil {
-		return nil, badRequest("first_id: is %q; it must be a whole number from 0 to %d", text, math.MaxInt64)
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || n > bulk.MaxFirstID {
+		return nil, badRequest("first_id: is %q; it must be a whole number from 0 to %d", text, uint64(bulk.MaxFirstID))
 	}
-	return &n, nil
+	return &bulk.IDs{First: n}, nil
 }
 
 // names splits a list in a query string.
@@ -116,31 +123,21 @@ type lineError struct {
 	Reason string `json:"reason"`
 }
 
-// idOrigin is where the ids of an import come from. The first row decides: a
-// number given to one row could be the id that another one names.
-type idOrigin uint8
-
-const (
-	undecided idOrigin = iota
-	fromRows
-	fromNumbers
-)
-
 // importer collects rows and stores them batch by batch.
 type importer struct {
 	coll   *store.Collection
 	kind   string
-	first  *uint64 // number of the first row, if it was given
-	ids    idOrigin
 	result importResult
-	rows   int
 	points []store.Point
 	lines  []int // of points
 }
 
-func (im *importer) read(ctx context.Context, r *bulk.Reader) error {
-	for row, err := range r.Rows() {
-		im.rows++
+func (im *importer) read(ctx context.Context, rows iter.Seq2[bulk.Row, error]) error {
+	for row, err := range rows {
+		var p store.Point
+		if err == nil {
+			p, err = im.point(row)
+		}
 		var bad *bulk.LineError
 		if errors.As(err, &bad) {
 			im.refuse(bad.Line, bad.Reason)
@@ -148,19 +145,6 @@ func (im *importer) read(ctx context.Context, r *bulk.Reader) error {
 		}
 		if err != nil {
 			return errors.Join(im.flush(ctx), err)
-		}
-		p, err := im.point(row)
-		if err == nil && im.ids == undecided {
-			if err := im.decide(ctx, p.ID); err != nil {
-				return err
-			}
-		}
-		if err == nil {
-			p.ID, err = im.number(p.ID)
-		}
-		if err != nil {
-			im.refuse(row.Line, err.Error())
-			continue
 		}
 		im.points, im.lines = append(im.points, p), append(im.lines, row.Line)
 		if len(im.points) == importBatch {
@@ -179,74 +163,22 @@ func (im *importer) refuse(line int, reason string) {
 	}
 }
 
-// decide settles where ids come from. Rows without ids must not replace points
-// unasked.
-func (im *importer) decide(ctx context.Context, id store.ID) error {
-	if !id.IsZero() {
-		im.ids = fromRows
-		return nil
-	}
-	im.ids = fromNumbers
-	if im.first != nil {
-		return nil
-	}
-	held, err := im.coll.Count(ctx, nil)
-	if err == nil && held > 0 {
-		err = badRequest("import: the collection holds %d points and the rows have no ids: "+
-			"name the column that has them with ?id=COLUMN, or number the rows from N on with ?first_id=N", held)
-	}
-	return err
-}
-
-// number is the id of a row: the one it names, or else its number in the file.
-func (im *importer) number(named store.ID) (store.ID, error) {
-	switch {
-	case im.ids == fromRows && named.IsZero():
-		return named, errors.New("id: is missing, while rows before have one")
-	case im.ids == fromRows:
-		return named, nil
-	case !named.IsZero():
-		return named, errors.New("id: is there, while rows before have none and are numbered")
-	}
-	first := uint64(1)
-	if im.first != nil {
-		first = *im.first
-	}
-	return store.NumID(first + uint64(im.rows-1)), nil
-}
-
-// point makes a point of a row. A row without an id takes that in its column
-// "id", or else has none.
-func (im *importer) point(row bulk.Row) (p store.Point, err error) {
-	p.Vector, p.Record, p.Payload = row.Vector, row.Record, row.Payload
-	id := row.ID
-	if columns, ok := row.Record.(map[string]any); ok && id == nil {
-		id = columns["id"]
-		delete(columns, "id")
-	}
-	if id != nil {
-		if p.ID, err = importID(id); err != nil {
-			return p, err
-		}
+// point makes a point of a row.
+func (im *importer) point(row bulk.Row) (store.Point, error) {
+	p := store.Point{Vector: row.Vector, Record: row.Record, Payload: row.Payload}
+	switch id := row.ID.(type) {
+	case uint64:
+		p.ID = store.NumID(id)
+	case string:
+		p.ID = store.ParseID(id)
 	}
 	if row.Record != nil {
-		p.Record, err = asRecord(im.kind, "record", row.Record)
-	}
-	return p, err
-}
-
-func importID(v any) (store.ID, error) {
-	switch v := v.(type) {
-	case uint64:
-		return store.NumID(v), nil
-	case int64:
-		if v >= 0 {
-			return store.NumID(uint64(v)), nil
+		var err error
+		if p.Record, err = asRecord(im.kind, "record", row.Record); err != nil {
+			return p, row.Refuse(err.Error())
 		}
-	case string:
-		return store.ParseID(v), nil
 	}
-	return store.ID{}, fmt.Errorf("id: %v is neither a whole number from 0 on nor text", v)
+	return p, nil
 }
 
 func (im *importer) flush(ctx context.Context) error {

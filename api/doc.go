@@ -78,8 +78,9 @@
 // may leave the source out. Records are lists of numbers (vector), base64
 // (image) or objects (table).
 //
-// An imported row without an id takes that in its column "id". Rows of a file
-// that has no ids are numbered from first_id on; without it they are numbered
+// An imported row without an id takes that in its column "id"; what cannot be an
+// id, or is missing where rows before have one, is an error of its row. Rows of a
+// file that has no ids are numbered from first_id on; without it they are numbered
 // from 1 into an empty collection, and refused by one that holds points, which
 // they might replace.
 package api

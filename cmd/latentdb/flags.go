@@ -12,7 +12,7 @@ import (
 const maxEpochs = 1000
 
 // inRange refuses the value of a numeric flag that is out of range.
-func inRange[T int | float64](flag string, value, least, most T) error {
+func inRange[T int | uint64 | float64](flag string, value, least, most T) error {
 	// Written so that NaN is refused.
 	if !(value >= least && value <= most) {
 		return usagef("--%s is %v; it must be %v to %v", flag, value, least, most)

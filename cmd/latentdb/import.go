@@ -78,6 +78,7 @@ code is 1 if none could be.`,
 		})
 	})
 	f.register(cmd.Flags())
+	cmd.MarkFlagsMutuallyExclusive("first-id", "id-column")
 	a.targetFlags(cmd)
 	a.jsonFlag(cmd)
 	return cmd
@@ -131,6 +132,7 @@ func (f *importFlags) check() error {
 		oneOf("format", f.format, string(bulk.CSV), string(bulk.JSONL), string(bulk.NPY), string(bulk.IDX), string(bulk.Images)),
 		oneOf("kind", f.kind, "vector", "image", "table"),
 		oneOf("engine", f.engine, store.EngineAuto, store.EngineHNSW, store.EngineFlat, store.EngineCoder),
+		inRange("first-id", f.firstID, 0, bulk.MaxFirstID),
 		inRange("batch", f.batch, 1, maxBatch),
 		inRange("width", f.width, 0, source.MaxRowSide),
 		inRange("height", f.height, 0, source.MaxRowSide),
@@ -148,23 +150,32 @@ type latentBlock struct {
 	Recall   float64        `json:"recall,omitempty"`
 }
 
-// ensureCollection makes the collection if it is not there, for records like
-// the first, and tells how many points it holds and whether it was made.
-func (f *importFlags) ensureCollection(ctx context.Context, c *client.Client, name string, first bulk.Row) (points int, made bool, err error) {
+// held is how many points the collection holds; 0 if it is not there.
+func (im *importer) held(ctx context.Context) (points int, there bool, err error) {
 	var found struct {
 		Points int `json:"points_count"`
 	}
-	err = c.Do(ctx, "GET", client.Collection(name), nil, &found)
-	if !client.IsStatus(err, http.StatusNotFound) {
-		return found.Points, false, err
+	err = im.client.Do(ctx, http.MethodGet, client.Collection(im.name), nil, &found)
+	if client.IsStatus(err, http.StatusNotFound) {
+		return 0, false, nil
 	}
+	return found.Points, err == nil, err
+}
+
+// ensureCollection makes the collection if it is not there, for records like
+// the first, and tells whether it was made.
+func (im *importer) ensureCollection(ctx context.Context, first bulk.Row) (made bool, err error) {
+	if _, there, err := im.held(ctx); there || err != nil {
+		return false, err
+	}
+	f := im.flags
 	spec, err := f.sourceFor(first)
 	if err != nil {
-		return 0, false, err
+		return false, err
 	}
 	block := latentBlock{Source: spec, Distance: f.distance, Encoder: embed.Encoder(f.encoder), Engine: f.engine, Recall: f.recall}
 	block.Dim, _ = parseDim(f.dim)
-	return 0, true, c.Do(ctx, "PUT", client.Collection(name), map[string]any{"latent": block}, nil)
+	return true, im.client.Do(ctx, http.MethodPut, client.Collection(im.name), map[string]any{"latent": block}, nil)
 }
 
 // sourceFor is the source that takes records like the first.

@@ -145,3 +145,42 @@ func TestImportTellsTheColumns(t *testing.T) {
 		}
 	})
 }
+
+// A row whose id cannot be one is listed: it gets no number, which another row
+// may have.
+func TestImportOfBadIDs(t *testing.T) {
+	eachTarget(t, func(t *testing.T, on target) {
+		for name, file := range map[string]string{
+			"n.csv":   "id,a,b\n-1,2,x\n0,3,y\n1.5,4,z\n,5,z\n5,6,z\n",
+			"n.jsonl": `{"id":-7,"a":2}` + "\n" + `{"id":0,"a":3}` + "\n" + `{"a":4}` + "\n" + `{"id":true,"a":5}` + "\n" + `{"id":5,"a":6}`,
+		} {
+			var r importResult
+			on.json(&r, "import", name, writeFile(t, name, []byte(file)))
+			if r.Imported != 2 || r.Failed != 3 {
+				t.Errorf("%s: import gave %+v", name, r)
+			}
+			for _, e := range r.Errors {
+				if !strings.HasPrefix(e.Reason, "id: ") {
+					t.Errorf("%s: line %d: %s", name, e.Line, e.Reason)
+				}
+			}
+			out := on.run("export", name)
+			if contains(t, out, `{"id":0,"record":{"a":3`, `{"id":5,"record":{"a":6`); strings.Count(out, "\n") != 2 {
+				t.Errorf("%s: the points are\n%s", name, out)
+			}
+		}
+	})
+}
+
+// Numbers never run over the largest id into those of other points.
+func TestImportLimitsTheFirstNumber(t *testing.T) {
+	file := writeFile(t, "a.csv", []byte("a\n1\n2\n"))
+	on := target{t, []string{"--data", t.TempDir()}}
+	got := cli(append([]string{"import", "a", file, "--first-id", "18446744073709551615"}, on.flags...)...)
+	if got.code != exitUsage {
+		t.Errorf("exit code %d, want %d", got.code, exitUsage)
+	}
+	contains(t, got.stderr, "--first-id is 18446744073709551615; it must be 0 to 9223372036854775807")
+	on.run("import", "a", file, "--first-id", "9223372036854775807")
+	contains(t, on.run("export", "a"), `{"id":9223372036854775807,`, `{"id":9223372036854775808,`)
+}

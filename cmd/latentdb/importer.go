@@ -15,7 +15,6 @@ import (
 	"github.com/latentdb/latentdb/cmd/latentdb/internal/client"
 	"github.com/latentdb/latentdb/cmd/latentdb/internal/progress"
 	"github.com/latentdb/latentdb/embed/source"
-	"github.com/latentdb/latentdb/store"
 	"github.com/latentdb/latentdb/store/bulk"
 )
 
@@ -45,22 +44,33 @@ type importer struct {
 	name   string
 
 	file   string // the one being read
-	ready  bool   // the collection is there
-	made   bool   // and was not before
-	filled int    // points it held before
-	nextID uint64
+	ids    *bulk.IDs
+	ready  bool // the collection is there
+	made   bool // and was not before
 	batch  []numbered
 	result importResult
 }
 
+// point is a point as REST takes it.
+type point struct {
+	ID      any            `json:"id"`
+	Vector  []float32      `json:"vector,omitempty"`
+	Record  any            `json:"record,omitempty"`
+	Payload map[string]any `json:"payload,omitempty"`
+}
+
 // numbered is a point and the line it came from.
 type numbered struct {
-	store.Point
+	point
 	line int
 }
 
 func (a *app) importFiles(ctx context.Context, c *client.Client, name string, files []string, f importFlags) error {
-	im := &importer{flags: f, client: c, name: name, nextID: f.firstID, result: importResult{Errors: []importFailure{}}}
+	im := &importer{flags: f, client: c, name: name, result: importResult{Errors: []importFailure{}}}
+	im.ids = &bulk.IDs{First: f.firstID}
+	if !f.numbered {
+		im.ids.Unnamed = func() error { return im.mayNumber(ctx) }
+	}
 	for _, file := range files {
 		if err := im.readFile(ctx, a, file); err != nil {
 			return fmt.Errorf("%s: %w (%d points were imported)", file, err, im.result.Imported)
@@ -97,7 +107,7 @@ func (im *importer) readFile(ctx context.Context, a *app, file string) error {
 	_, size := r.Progress()
 	bar := progress.Start(a.stderr, "import", size)
 	defer bar.Clear()
-	for row, err := range r.Rows() {
+	for row, err := range im.ids.Rows(r.Rows()) {
 		var bad *bulk.LineError
 		if errors.As(err, &bad) {
 			im.fail(bad.Line, bad.Reason)
@@ -115,11 +125,21 @@ func (im *importer) readFile(ctx context.Context, a *app, file string) error {
 	return im.flush(ctx)
 }
 
+// mayNumber refuses to number points among others that they might replace.
+func (im *importer) mayNumber(ctx context.Context) error {
+	held, _, err := im.held(ctx)
+	if err == nil && held > 0 {
+		err = fmt.Errorf("%s holds %d points and the file names no ids: --id-column names them, --first-id N numbers them from N on and replaces what has the number",
+			im.name, held)
+	}
+	return err
+}
+
 // add puts a row into the batch, and the batch into the collection when full.
 func (im *importer) add(ctx context.Context, row bulk.Row) error {
 	if !im.ready {
 		var err error
-		if im.filled, im.made, err = im.flags.ensureCollection(ctx, im.client, im.name, row); err != nil {
+		if im.made, err = im.ensureCollection(ctx, row); err != nil {
 			return err
 		}
 		im.ready = true
@@ -139,16 +159,8 @@ func (im *importer) add(ctx context.Context, row bulk.Row) error {
 	return im.flush(ctx)
 }
 
-func (im *importer) point(row bulk.Row) (store.Point, error) {
-	p := store.Point{ID: rowID(row), Vector: row.Vector, Record: row.Record, Payload: row.Payload}
-	if p.ID.IsZero() {
-		if im.filled > 0 && !im.flags.numbered {
-			return p, fmt.Errorf("%s holds %d points and the file names no ids: --id-column names them, --first-id N numbers them from N on and replaces what has the number",
-				im.name, im.filled)
-		}
-		p.ID = store.NumID(im.nextID)
-		im.nextID++
-	}
+func (im *importer) point(row bulk.Row) (point, error) {
+	p := point{ID: row.ID, Vector: row.Vector, Record: row.Record, Payload: row.Payload}
 	if picture, ok := row.Record.(image.Image); ok {
 		var encoded bytes.Buffer
 		if err := png.Encode(&encoded, picture); err != nil {
@@ -168,27 +180,6 @@ func notNumbers(vector []float32) string {
 		}
 	}
 	return ""
-}
-
-// rowID is the id a row names, by itself or, as exports do, in a column "id",
-// which it then takes out of the record; zero if there is none.
-func rowID(row bulk.Row) store.ID {
-	id := row.ID
-	if columns, ok := row.Record.(map[string]any); ok && id == nil {
-		id = columns["id"]
-		delete(columns, "id")
-	}
-	switch id := id.(type) {
-	case uint64:
-		return store.NumID(id)
-	case int64:
-		if id >= 0 {
-			return store.NumID(uint64(id))
-		}
-	case string:
-		return store.ParseID(id)
-	}
-	return store.ID{}
 }
 
 // flush puts the batch into the collection. Where nothing of the first batch
@@ -212,9 +203,9 @@ func (im *importer) flush(ctx context.Context) error {
 // upsert writes points, all or none; if one of them is refused it tries the
 // halves, down to the point that is to blame.
 func (im *importer) upsert(ctx context.Context, batch []numbered) error {
-	points := make([]store.Point, len(batch))
+	points := make([]point, len(batch))
 	for i, p := range batch {
-		points[i] = p.Point
+		points[i] = p.point
 	}
 	err := im.client.Do(ctx, "PUT", client.Collection(im.name, "points")+"?wait=true", map[string]any{"points": points}, nil)
 	switch {

@@ -53,6 +53,7 @@ func TestWrongUsage(t *testing.T) {
 		"import engine":     "import c . --engine diesel",
 		"import distance":   "import c . --distance far",
 		"import batch":      "import c . --batch 0",
+		"import numbering":  "import c . --first-id 1 --id-column a",
 		"import width":      "import c . --width 100000",
 		"open to all":       "serve --listen 0.0.0.0:0",
 		"listen port":       "serve --listen 127.0.0.1:70000",

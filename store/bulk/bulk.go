@@ -68,6 +68,8 @@ type Row struct {
 	// Line is where it stands: the line of a text file, else the number of the
 	// record; both count from 1.
 	Line int
+	// File is where in a folder it was read, "" if not in one.
+	File string
 	// ID is a uint64, a string, or nil if the file gives none.
 	ID any
 	// Record is a map[string]any (table), a []byte or image.Image (picture), or
@@ -77,6 +79,15 @@ type Row struct {
 	Vector []float32
 	// Payload has values as encoding/json gives them, with int64 for integers.
 	Payload map[string]any
+}
+
+// Refuse is the error for a row that cannot be used, for a reason that names the
+// field.
+func (r Row) Refuse(reason string) *LineError {
+	if r.File != "" {
+		reason = r.File + ": " + reason
+	}
+	return &LineError{r.Line, reason}
 }
 
 // Options say how to read a file. The zero value suits most.

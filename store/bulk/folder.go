@@ -91,12 +91,12 @@ func (f *folder) rows(yield func(Row, error) bool) {
 	n := 0
 	err := f.walk(func(name string, _ fs.DirEntry, err error) error {
 		n++
-		row := Row{Line: n}
+		row := Row{Line: n, File: name}
 		if err == nil {
-			row, err = f.row(n, name)
+			err = f.fill(&row)
 		}
 		if err != nil {
-			err = &LineError{n, fmt.Sprintf("%s: %s", name, err)}
+			err = row.Refuse(err.Error())
 		}
 		if !yield(row, err) {
 			return fs.SkipAll
@@ -108,21 +108,21 @@ func (f *folder) rows(yield func(Row, error) bool) {
 	}
 }
 
-func (f *folder) row(n int, name string) (Row, error) {
-	row := Row{Line: n}
-	if !utf8.ValidString(name) {
-		return row, errors.New("the name is not UTF-8")
+// fill reads the file of a row into it.
+func (f *folder) fill(row *Row) error {
+	if !utf8.ValidString(row.File) {
+		return errors.New("the name is not UTF-8")
 	}
-	encoded, err := f.readFile(name)
+	encoded, err := f.readFile(row.File)
 	if err != nil {
-		return row, err
+		return err
 	}
-	row.ID, row.Record = name, encoded
-	row.Payload = map[string]any{"file": path.Base(name)}
-	if dir := path.Dir(name); dir != "." {
+	row.ID, row.Record = row.File, encoded
+	row.Payload = map[string]any{"file": path.Base(row.File)}
+	if dir := path.Dir(row.File); dir != "." {
 		row.Payload["folder"] = path.Base(dir)
 	}
-	return row, nil
+	return nil
 }
 
 func (f *folder) readFile(name string) ([]byte, error) {

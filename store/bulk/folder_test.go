@@ -37,10 +37,10 @@ func TestFolder(t *testing.T) {
 	}
 	rows, bad, err := read(r)
 	want := []bulk.Row{
-		{Line: 1, ID: "cats/a.jpg", Record: []byte("333"), Payload: map[string]any{"file": "a.jpg", "folder": "cats"}},
-		{Line: 2, ID: "cats/b.jpeg", Record: []byte("22"), Payload: map[string]any{"file": "b.jpeg", "folder": "cats"}},
-		{Line: 3, ID: "cats/old/c.png", Record: []byte("4444"), Payload: map[string]any{"file": "c.png", "folder": "old"}},
-		{Line: 4, ID: "top.PNG", Record: []byte("1"), Payload: map[string]any{"file": "top.PNG"}},
+		{Line: 1, File: "cats/a.jpg", ID: "cats/a.jpg", Record: []byte("333"), Payload: map[string]any{"file": "a.jpg", "folder": "cats"}},
+		{Line: 2, File: "cats/b.jpeg", ID: "cats/b.jpeg", Record: []byte("22"), Payload: map[string]any{"file": "b.jpeg", "folder": "cats"}},
+		{Line: 3, File: "cats/old/c.png", ID: "cats/old/c.png", Record: []byte("4444"), Payload: map[string]any{"file": "c.png", "folder": "old"}},
+		{Line: 4, File: "top.PNG", ID: "top.PNG", Record: []byte("1"), Payload: map[string]any{"file": "top.PNG"}},
 	}
 	if err != nil || len(bad) > 0 || !reflect.DeepEqual(rows, want) {
 		t.Errorf("got %v, %v, %v", rows, bad, err)
