@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"mime"
@@ -128,8 +129,13 @@ type importer struct {
 	coll   *store.Collection
 	kind   string
 	result importResult
-	points []store.Point
-	lines  []int // of points
+	batch  []pending
+}
+
+// pending is a point and the line it comes from.
+type pending struct {
+	store.Point
+	line int
 }
 
 func (im *importer) read(ctx context.Context, rows iter.Seq2[bulk.Row, error]) error {
@@ -146,8 +152,8 @@ func (im *importer) read(ctx context.Context, rows iter.Seq2[bulk.Row, error]) e
 		if err != nil {
 			return errors.Join(im.flush(ctx), err)
 		}
-		im.points, im.lines = append(im.points, p), append(im.lines, row.Line)
-		if len(im.points) == importBatch {
+		im.batch = append(im.batch, pending{p, row.Line})
+		if len(im.batch) == importBatch {
 			if err := im.flush(ctx); err != nil {
 				return err
 			}
@@ -182,35 +188,89 @@ func (im *importer) point(row bulk.Row) (store.Point, error) {
 }
 
 func (im *importer) flush(ctx context.Context) error {
-	err := im.store(ctx, im.points, im.lines)
-	im.points, im.lines = im.points[:0], im.lines[:0]
-	return err
+	batch := im.batch
+	im.batch = im.batch[:0]
+	return im.store(ctx, batch)
 }
 
-// store upserts points. A refused batch is halved until the points that it was
-// refused for stand alone, so that they cost little while they are few.
-func (im *importer) store(ctx context.Context, points []store.Point, lines []int) error {
-	if len(points) == 0 {
-		return nil
+// store upserts points. Those that a batch is refused for are taken out, and the
+// others are tried again together: parts of it would let the first part alone
+// decide what the source leaves open.
+func (im *importer) store(ctx context.Context, batch []pending) error {
+	sifted := false
+	for len(batch) > 0 {
+		refused, err := im.upsert(ctx, batch)
+		if refused == nil {
+			return err
+		}
+		at, reason := blamed(refused)
+		if at < 0 && len(batch) > 1 {
+			// The model refuses it, so there is nothing left to decide.
+			half := len(batch) / 2
+			if err := im.store(ctx, batch[:half]); err != nil {
+				return err
+			}
+			batch = batch[half:]
+			continue
+		}
+		at = max(at, 0)
+		im.refuse(batch[at].line, reason)
+		if batch = slices.Delete(batch, at, at+1); !sifted {
+			batch, sifted = im.sift(batch), true
+		}
 	}
-	err := im.coll.Upsert(ctx, points...)
+	return nil
+}
+
+// upsert stores points and counts them; refused tells why they are bad input.
+func (im *importer) upsert(ctx context.Context, batch []pending) (refused, err error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
+	points := make([]store.Point, len(batch))
+	for i, p := range batch {
+		points[i] = p.Point
+	}
+	err = im.coll.Upsert(ctx, points...)
 	if err == nil {
-		im.result.Imported += len(points)
-		return nil
+		im.result.Imported += len(batch)
+		return nil, nil
 	}
-	status, text := describe(err, nil)
-	if status != http.StatusBadRequest {
-		return err
+	if status, _ := describe(err, nil); status == http.StatusBadRequest {
+		return err, nil
 	}
-	if len(points) == 1 {
-		im.refuse(lines[0], strings.TrimPrefix(text, "points[0]."))
-		return nil
+	return nil, err
+}
+
+// sift takes out the points whose records the source would not take alone, in one
+// pass over however many they are.
+func (im *importer) sift(batch []pending) []pending {
+	spec := im.coll.Config().Source
+	return slices.DeleteFunc(batch, func(p pending) bool {
+		field, record := "record", p.Record
+		if p.Vector != nil {
+			field, record = "vector", p.Vector
+		}
+		alone, err := spec.Resolve([]any{record})
+		if err == nil {
+			_, err = alone.Marshal(record)
+		}
+		if err != nil {
+			im.refuse(p.line, field+": "+withoutPackage(err.Error()))
+		}
+		return err != nil
+	})
+}
+
+// blamed is the place in its batch of the point that a refusal names, -1 if it
+// names none, and the reason without the place.
+func blamed(refused error) (at int, reason string) {
+	_, text := describe(refused, nil)
+	if _, err := fmt.Sscanf(text, "points[%d]", &at); err != nil {
+		return -1, strings.TrimPrefix(text, "points: ")
 	}
-	half := len(points) / 2
-	if err := im.store(ctx, points[:half], lines[:half]); err != nil {
-		return err
-	}
-	return im.store(ctx, points[half:], lines[half:])
+	_, reason, _ = strings.Cut(text, "]")
+	return at, strings.TrimLeft(reason, ".: ")
 }
 
 // patient is a body that may come as slowly as it likes while it keeps coming.
