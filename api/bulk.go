@@ -21,8 +21,10 @@ import (
 )
 
 const (
-	// importBatch is how many points of an import become one change.
-	importBatch = 500
+	// importBatch is how many points of an import become one change when the
+	// request does not say, maxImportBatch the most it may say.
+	importBatch    = 500
+	maxImportBatch = 10_000
 	// maxImportErrors bounds the list of an import's errors, not their count.
 	maxImportErrors = 100
 	// jsonLines is the content type of exports.
@@ -53,6 +55,10 @@ func (s *Server) importPoints(c echo.Context, coll *store.Collection) (any, erro
 	if err != nil {
 		return nil, err
 	}
+	size, err := importBatchSize(c)
+	if err != nil {
+		return nil, err
+	}
 	opt := bulk.Options{Format: format, ID: c.QueryParam("id"), Payload: names(c.QueryParam("payload"))}
 	if format == bulk.CSV {
 		opt.Text = names(c.QueryParam("text"))
@@ -63,7 +69,7 @@ func (s *Server) importPoints(c echo.Context, coll *store.Collection) (any, erro
 		return nil, importError(err, 0)
 	}
 	defer reader.Close()
-	imp := importer{coll: coll, kind: kindOf(coll), result: importResult{Errors: []lineError{}}}
+	imp := importer{coll: coll, kind: kindOf(coll), size: size, result: importResult{Errors: []lineError{}}}
 	if err := imp.read(c.Request().Context(), ids.Rows(reader.Rows())); err != nil {
 		return nil, importError(err, imp.result.Imported)
 	}
@@ -93,6 +99,19 @@ func importIDs(c echo.Context, coll *store.Collection) (*bulk.IDs, error) {
 		return nil, badRequest("first_id: is %q; it must be a whole number from 0 to %d", text, uint64(bulk.MaxFirstID))
 	}
 	return &bulk.IDs{First: n}, nil
+}
+
+// importBatchSize is how many points become one change.
+func importBatchSize(c echo.Context) (int, error) {
+	if !c.QueryParams().Has("batch") {
+		return importBatch, nil
+	}
+	text := c.QueryParam("batch")
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxImportBatch {
+		return 0, badRequest("batch: is %q; it must be 1 to %d", text, maxImportBatch)
+	}
+	return n, nil
 }
 
 // names splits a list in a query string.
@@ -128,6 +147,7 @@ type lineError struct {
 type importer struct {
 	coll   *store.Collection
 	kind   string
+	size   int // of batches
 	result importResult
 	batch  []pending
 }
@@ -153,7 +173,7 @@ func (im *importer) read(ctx context.Context, rows iter.Seq2[bulk.Row, error]) e
 			return errors.Join(im.flush(ctx), err)
 		}
 		im.batch = append(im.batch, pending{p, row.Line})
-		if len(im.batch) == importBatch {
+		if len(im.batch) == im.size {
 			if err := im.flush(ctx); err != nil {
 				return err
 			}
@@ -177,6 +197,9 @@ func (im *importer) point(row bulk.Row) (store.Point, error) {
 		p.ID = store.NumID(id)
 	case string:
 		p.ID = store.ParseID(id)
+	}
+	if row.Vector != nil && im.kind != "vector" {
+		return p, row.Refuse(fmt.Sprintf("vector: this collection takes records of kind %s, not vectors", im.kind))
 	}
 	if row.Record != nil {
 		var err error

@@ -62,7 +62,8 @@
 //	POST   …/points/deduplicate            likewise, and "dry_run"
 //	POST   …/points/sample                 {"n", "seed", "like": ids | filter}
 //	POST   …/import                        JSON lines or CSV; ?id= ?payload= ?text= name columns,
-//	                                       ?first_id= numbers rows without ids
+//	                                       ?first_id= numbers rows without ids,
+//	                                       ?batch= points become one change (500)
 //	GET    …/export                        JSON lines
 //
 // A collection that learns is created with
@@ -82,5 +83,6 @@
 // id, or is missing where rows before have one, is an error of its row. Rows of a
 // file that has no ids are numbered from first_id on; without it they are numbered
 // from 1 into an empty collection, and refused by one that holds points, which
-// they might replace.
+// they might replace. What a source leaves open, such as a table's columns, the
+// first batch decides by its rows that can be taken.
 package api

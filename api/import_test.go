@@ -95,3 +95,21 @@ func TestImportOfWhatTheModelRefuses(t *testing.T) {
 		t.Errorf("imported %+v", got)
 	}
 }
+
+// A batch is one change, and the first one decides what the source leaves open.
+func TestImportBatch(t *testing.T) {
+	c := newClient(t, Config{})
+	rows := `{"id":1,"a":1}` + "\n" + `{"id":2,"a":2}` + "\n" + `{"id":3,"a":3,"b":4}`
+	for batch, want := range map[string]int{"?batch=1": 2, "?batch=2": 2, "?batch=3": 3, "": 3, "?batch=10000": 3} {
+		name := "/collections/t" + strings.TrimPrefix(batch, "?batch=")
+		c.do("PUT", name, `{"latent":{"source":{"kind":"table"}}}`).result(nil)
+		var got imported
+		c.send("POST", name+"/import"+batch, "application/x-ndjson", rows).result(&got)
+		if got.Imported != want || got.Failed != 3-want {
+			t.Errorf("%q: %+v", batch, got)
+		}
+	}
+	for _, bad := range []string{"0", "-1", "10001", "x", ""} {
+		c.send("POST", "/collections/t/import?batch="+bad, "text/csv", "a\n1\n").refused(400, "batch", "1 to 10000")
+	}
+}

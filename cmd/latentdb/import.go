@@ -21,7 +21,7 @@ import (
 
 const (
 	defaultBatch = 500
-	maxBatch     = 100_000
+	maxBatch     = 10_000
 	// folderSide is the size images of all sizes are brought to when not told.
 	folderSide = 32
 )
@@ -91,7 +91,7 @@ func (f *importFlags) register(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.file.Text, "text-columns", nil, "columns of a CSV that are text whatever they look like")
 	flags.StringVar(&f.file.Labels, "labels", "", `IDX or NumPy file with one number per record, for the payload's "label"`)
 	flags.Uint64Var(&f.firstID, "first-id", 0, "number of the first point where the files name no ids")
-	flags.IntVar(&f.batch, "batch", defaultBatch, "points per transaction")
+	flags.IntVar(&f.batch, "batch", defaultBatch, "points per transaction; in a new collection the first decide what is open, such as a table's columns")
 	flags.BoolVar(&f.fit, "fit", false, "fit the collection afterwards")
 
 	flags.StringVar(&f.kind, "kind", "", "new collection: vector, image or table (default: the file tells)")

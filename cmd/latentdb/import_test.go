@@ -3,6 +3,9 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
 	"math"
 	"os"
 	"path/filepath"
@@ -183,4 +186,46 @@ func TestImportLimitsTheFirstNumber(t *testing.T) {
 	contains(t, got.stderr, "--first-id is 18446744073709551615; it must be 0 to 9223372036854775807")
 	on.run("import", "a", file, "--first-id", "9223372036854775807")
 	contains(t, on.run("export", "a"), `{"id":9223372036854775807,`, `{"id":9223372036854775808,`)
+}
+
+// What is refused among the first rows decides nothing for the others.
+func TestImportDecidesByGoodRows(t *testing.T) {
+	eachTarget(t, func(t *testing.T, on target) {
+		lines := []string{`{"id":1,"a":1}`, `{"id":2,"a":[1]}`}
+		for i := range 100 {
+			lines = append(lines, fmt.Sprintf(`{"id":%d,"a":%d,"b":%d}`, i+3, i, 2*i))
+		}
+		var r importResult
+		on.json(&r, "import", "rows", writeFile(t, "rows.jsonl", []byte(strings.Join(lines, "\n"))))
+		if r.Imported != 101 || r.Failed != 1 || r.Errors[0].Line != 2 || !strings.HasPrefix(r.Errors[0].Reason, "record: ") {
+			t.Errorf("import gave %+v", r)
+		}
+
+		dir := t.TempDir()
+		pictures := map[string][]byte{"a.png": encodePNG(t, spot(6, 2, 2)), "b.png": []byte("no picture")}
+		for i := range 13 {
+			red := image.NewRGBA(image.Rect(0, 0, 6, 6))
+			draw.Draw(red, red.Rect, image.NewUniform(color.RGBA{R: uint8(200 + i), A: 255}), image.Point{}, draw.Src)
+			pictures[fmt.Sprintf("c%d.png", i)] = encodePNG(t, red)
+		}
+		for name, data := range pictures {
+			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		on.json(&r, "import", "pictures", dir)
+		if r.Imported != 14 || r.Failed != 1 || !strings.HasPrefix(r.Errors[0].Reason, "b.png: record: ") {
+			t.Errorf("import gave %+v", r)
+		}
+		contains(t, on.run("info", "pictures"), `"channels":3`)
+	})
+}
+
+// Rows of another kind than the collection's are listed in words of the file.
+func TestImportOfAnotherKind(t *testing.T) {
+	eachTarget(t, func(t *testing.T, on target) {
+		on.run("import", "rows", writeFile(t, "rows.csv", []byte("a\n1\n")))
+		got := on.fails("import", "rows", writeFile(t, "v.npy", npy(2, 3, circle)), "--first-id", "5")
+		contains(t, got, "line 1: vector: this collection takes records of kind table, not vectors", "line 2: vector")
+	})
 }

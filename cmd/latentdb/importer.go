@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"image"
-	"image/png"
 	"math"
 	"net/http"
 	"strings"
@@ -37,7 +35,8 @@ type importFailure struct {
 	Reason string `json:"reason"`
 }
 
-// importer moves rows of files into a collection, a batch at a time.
+// importer moves rows of files into a collection, a batch at a time. The server's
+// own import takes them, so that what is refused, and why, is the same for both.
 type importer struct {
 	flags  importFlags
 	client *client.Client
@@ -47,29 +46,17 @@ type importer struct {
 	ids    *bulk.IDs
 	ready  bool // the collection is there
 	made   bool // and was not before
-	batch  []numbered
 	result importResult
-}
 
-// point is a point as REST takes it.
-type point struct {
-	ID      any            `json:"id"`
-	Vector  []float32      `json:"vector,omitempty"`
-	Record  any            `json:"record,omitempty"`
-	Payload map[string]any `json:"payload,omitempty"`
-}
-
-// numbered is a point and the line it came from.
-type numbered struct {
-	point
-	line int
+	batch []bulk.Row   // where its rows stand
+	lines bytes.Buffer // the rows, as an import takes them
+	out   bulk.Writer  // to lines
 }
 
 func (a *app) importFiles(ctx context.Context, c *client.Client, name string, files []string, f importFlags) error {
-	im := &importer{flags: f, client: c, name: name, result: importResult{Errors: []importFailure{}}}
-	im.ids = &bulk.IDs{First: f.firstID}
-	if !f.numbered {
-		im.ids.Unnamed = func() error { return im.mayNumber(ctx) }
+	im, err := newImporter(ctx, c, name, f)
+	if err != nil {
+		return err
 	}
 	for _, file := range files {
 		if err := im.readFile(ctx, a, file); err != nil {
@@ -94,6 +81,17 @@ func (a *app) importFiles(ctx context.Context, c *client.Client, name string, fi
 	return nil
 }
 
+func newImporter(ctx context.Context, c *client.Client, name string, f importFlags) (*importer, error) {
+	im := &importer{flags: f, client: c, name: name, result: importResult{Errors: []importFailure{}}}
+	im.ids = &bulk.IDs{First: f.firstID}
+	if !f.numbered {
+		im.ids.Unnamed = func() error { return im.mayNumber(ctx) }
+	}
+	var err error
+	im.out, err = bulk.NewWriter(&im.lines, bulk.WriterOptions{Format: bulk.JSONL})
+	return im, err
+}
+
 func (im *importer) readFile(ctx context.Context, a *app, file string) error {
 	im.file = file
 	r, err := bulk.Open(file, im.flags.file)
@@ -110,7 +108,7 @@ func (im *importer) readFile(ctx context.Context, a *app, file string) error {
 	for row, err := range im.ids.Rows(r.Rows()) {
 		var bad *bulk.LineError
 		if errors.As(err, &bad) {
-			im.fail(bad.Line, bad.Reason)
+			im.fail(bad)
 			continue
 		}
 		if err != nil {
@@ -144,35 +142,22 @@ func (im *importer) add(ctx context.Context, row bulk.Row) error {
 		}
 		im.ready = true
 	}
-	p, err := im.point(row)
-	if err != nil {
-		return err
-	}
-	if reason := notNumbers(p.Vector); reason != "" {
-		im.fail(row.Line, reason)
+	if reason := notNumbers(row.Vector); reason != "" {
+		im.fail(row.Refuse(reason))
 		return nil
 	}
-	im.batch = append(im.batch, numbered{p, row.Line})
+	if err := im.out.Write(row); err != nil {
+		im.fail(row.Refuse(err.Error()))
+		return nil
+	}
+	im.batch = append(im.batch, bulk.Row{Line: row.Line, File: row.File})
 	if len(im.batch) < im.flags.batch {
 		return nil
 	}
 	return im.flush(ctx)
 }
 
-func (im *importer) point(row bulk.Row) (point, error) {
-	p := point{ID: row.ID, Vector: row.Vector, Record: row.Record, Payload: row.Payload}
-	if picture, ok := row.Record.(image.Image); ok {
-		var encoded bytes.Buffer
-		if err := png.Encode(&encoded, picture); err != nil {
-			return p, err
-		}
-		p.Record = encoded.Bytes()
-	}
-	return p, nil
-}
-
-// notNumbers says which value of a vector JSON cannot hold, which would keep
-// the others of its batch from being sent; "" if there is none.
+// notNumbers says which value of a vector JSON cannot hold; "" if there is none.
 func notNumbers(vector []float32) string {
 	for i, x := range vector {
 		if v := float64(x); math.IsNaN(v) || math.IsInf(v, 0) {
@@ -186,12 +171,22 @@ func notNumbers(vector []float32) string {
 // was taken, nothing of the others would be.
 func (im *importer) flush(ctx context.Context) error {
 	batch := im.batch
-	im.batch = im.batch[:0]
 	if len(batch) == 0 {
 		return nil
 	}
-	if err := im.upsert(ctx, batch); err != nil {
+	taken, err := im.send(ctx)
+	im.batch = im.batch[:0]
+	im.lines.Reset()
+	if err != nil {
 		return err
+	}
+	im.result.Imported += taken.Imported
+	im.result.Failed += taken.Failed - len(taken.Errors) // those that are only counted
+	for _, e := range taken.Errors {
+		if e.Line < 1 || e.Line > len(batch) {
+			return fmt.Errorf("the server refuses line %d of %d: %s", e.Line, len(batch), e.Reason)
+		}
+		im.fail(batch[e.Line-1].Refuse(e.Reason))
 	}
 	if im.result.Imported == 0 && len(batch) == im.flags.batch && len(batch) > 1 {
 		return fmt.Errorf("none of the first %d records was taken: line %d: %s", len(batch),
@@ -200,35 +195,17 @@ func (im *importer) flush(ctx context.Context) error {
 	return nil
 }
 
-// upsert writes points, all or none; if one of them is refused it tries the
-// halves, down to the point that is to blame.
-func (im *importer) upsert(ctx context.Context, batch []numbered) error {
-	points := make([]point, len(batch))
-	for i, p := range batch {
-		points[i] = p.point
-	}
-	err := im.client.Do(ctx, "PUT", client.Collection(im.name, "points")+"?wait=true", map[string]any{"points": points}, nil)
-	switch {
-	case err == nil:
-		im.result.Imported += len(batch)
-		return nil
-	case !client.IsStatus(err, http.StatusBadRequest) && !client.IsStatus(err, http.StatusRequestEntityTooLarge):
-		return err
-	case len(batch) == 1:
-		im.fail(batch[0].line, err.Error())
-		return nil
-	}
-	half := len(batch) / 2
-	if err := im.upsert(ctx, batch[:half]); err != nil {
-		return err
-	}
-	return im.upsert(ctx, batch[half:])
+// send has the server import the batch.
+func (im *importer) send(ctx context.Context) (taken importResult, err error) {
+	path := fmt.Sprintf("%s?batch=%d", client.Collection(im.name, "import"), im.flags.batch)
+	err = im.client.Do(ctx, http.MethodPost, path, client.Body{Type: "application/x-ndjson", Data: im.lines.Bytes()}, &taken)
+	return taken, err
 }
 
-func (im *importer) fail(line int, reason string) {
+func (im *importer) fail(bad *bulk.LineError) {
 	im.result.Failed++
 	if len(im.result.Errors) < keptFailures {
-		im.result.Errors = append(im.result.Errors, importFailure{im.file, line, reason})
+		im.result.Errors = append(im.result.Errors, importFailure{im.file, bad.Line, bad.Reason})
 	}
 }
 

@@ -76,7 +76,13 @@ func Collection(name string, below ...string) string {
 	return "/collections/" + strings.Join(append([]string{url.PathEscape(name)}, below...), "/")
 }
 
-// Do sends body as JSON (none if nil) and reads the answer's result into
+// Body is a request's body that is not JSON.
+type Body struct {
+	Type string // its Content-Type
+	Data []byte
+}
+
+// Do sends body, a Body or what becomes JSON (none if nil), and reads the answer's result into
 // result (dropped if nil). A *json.RawMessage takes it as it came.
 func (c *Client) Do(ctx context.Context, method, path string, body, result any) error {
 	answer, err := c.send(ctx, method, path, body)
@@ -126,20 +132,20 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (io.Re
 }
 
 func (c *Client) request(ctx context.Context, method, path string, body any) (*http.Request, error) {
-	var content io.Reader
-	if body != nil {
+	content, given := body.(Body)
+	if body != nil && !given {
 		data, err := json.Marshal(body)
 		if err != nil {
 			return nil, err
 		}
-		content = bytes.NewReader(data)
+		content = Body{"application/json", data}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, content)
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(content.Data))
 	if err != nil {
 		return nil, err
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", content.Type)
 	}
 	if c.key != "" {
 		req.Header.Set("api-key", c.key)

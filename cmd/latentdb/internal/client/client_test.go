@@ -77,6 +77,19 @@ func TestDo(t *testing.T) {
 	})
 }
 
+func TestBody(t *testing.T) {
+	both(t, func(t *testing.T, c *Client) {
+		var got struct {
+			Type string
+			Body int
+		}
+		err := c.Do(context.Background(), "POST", Collection("a", "echo"), Body{"text/csv", []byte("17")}, &got)
+		if err != nil || got.Type != "text/csv" || got.Body != 17 {
+			t.Errorf("the server saw %+v, error %v", got, err)
+		}
+	})
+}
+
 func TestRefusals(t *testing.T) {
 	both(t, func(t *testing.T, c *Client) {
 		for path, want := range map[string]Error{
