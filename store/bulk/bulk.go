@@ -47,8 +47,8 @@ const (
 	// CSV has a header row. Its rows are table records. The first records tell
 	// which columns are numbers or true/false, spaces around them aside; in
 	// those an empty cell is missing, and so is NA, N/A, n/a, NaN, nan, null,
-	// NULL, None, ? or -. All other columns are text, where only an empty cell
-	// is missing.
+	// NULL, None, ? or -; a row whose cell is infinite there (inf, 1e400) is
+	// refused. All other columns are text, where only an empty cell is missing.
 	CSV Format = "csv"
 	// JSONL has one JSON object a line: a whole point or a table record.
 	JSONL Format = "jsonl"

@@ -1,7 +1,9 @@
 package bulk
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +23,9 @@ const (
 // missingMarks are what other programs write where a value is missing. Text may
 // mean what it says, so they count beside numbers and truth values only.
 var missingMarks = []string{"NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "?", "-"}
+
+// errInfinite is what a cell is refused for that other programs read as infinite.
+var errInfinite = fmt.Errorf("is infinite; a number must be finite, at most %g", math.MaxFloat64)
 
 // inferKind is the narrowest kind that reads column i of every sampled record.
 // A column without values is text.
@@ -44,6 +49,9 @@ func (k cellKind) readsAll(sample []csvRecord, i int) bool {
 			continue
 		}
 		v, err := k.parse(record.fields[i])
+		if errors.Is(err, errInfinite) {
+			continue // refused when the row is read; it must not make text of the column
+		}
 		if err != nil {
 			return false
 		}
@@ -62,8 +70,12 @@ func (k cellKind) parse(cell string) (any, error) {
 	}
 	switch k {
 	case numberCell:
-		if n, ok := parseNumber(strings.TrimSpace(cell)); ok {
+		text := strings.TrimSpace(cell)
+		if n, ok := parseNumber(text); ok {
 			return n, nil
+		}
+		if isInfinite(text) {
+			return nil, fmt.Errorf("%.40q %w", text, errInfinite)
 		}
 		return nil, fmt.Errorf("%.40q is not a number, as the column's first values are", cell)
 	case booleanCell:
@@ -81,6 +93,16 @@ func (k cellKind) parse(cell string) (any, error) {
 		return nil, fmt.Errorf("id %.40q is not a number, as the column's first values are", cell)
 	}
 	return cell, nil
+}
+
+// isInfinite tells whether text is a word for infinity, as pandas and C write it,
+// or a decimal number beyond float64.
+func isInfinite(s string) bool {
+	if strings.ContainsAny(s, "_xXpP") {
+		return false // Go's own ways to write numbers
+	}
+	f, _ := strconv.ParseFloat(s, 64)
+	return math.IsInf(f, 0) && strings.ContainsAny(s, ".eEfF")
 }
 
 // parseNumber reads decimal numbers, but not what only looks like one: digits

@@ -89,7 +89,7 @@ func TestCSVMissingMarks(t *testing.T) {
 	if rows, _, err := read(r); err != nil || len(rows) != 2 || rows[0].ID != "1" || rows[1].ID != "NA" {
 		t.Errorf("ids: %+v, %v", rows, err)
 	}
-	for _, word := range []string{"na", "none", "Null", "--", "inf", "missing"} {
+	for _, word := range []string{"na", "none", "Null", "--", "missing"} {
 		rows := readAll(t, []byte("n\n1\n"+word+"\n"), bulk.Options{Format: bulk.CSV})
 		if got := rows[0].Record.(map[string]any)["n"]; got != "1" {
 			t.Errorf("beside %q a number is %#v", word, got)
@@ -98,6 +98,45 @@ func TestCSVMissingMarks(t *testing.T) {
 	rows = readAll(t, []byte("n\n1\nNA\n"), bulk.Options{Format: bulk.CSV, Text: []string{"n"}})
 	if got := rows[1].Record.(map[string]any)["n"]; got != "NA" {
 		t.Errorf("in a column said to be text the mark is %#v", got)
+	}
+}
+
+// A cell that reads as infinite among numbers is an error of its row, in the
+// sample and after it, and does not make text of the column.
+func TestCSVInfinite(t *testing.T) {
+	cells := []string{"inf", "-inf", "+Inf", "Infinity", " -INFINITY ", "1e400", "-1.5e999"}
+	var file strings.Builder
+	file.WriteString("a,n\n")
+	for i := range 1000 {
+		fmt.Fprintf(&file, "%d,%d\n", i, i)
+		if i < len(cells) {
+			fmt.Fprintf(&file, "0,%s\n", cells[i])
+		}
+	}
+	fmt.Fprintf(&file, "0,%s\n", strings.Join(cells, "\n0,"))
+	r, err := bulk.NewReader(strings.NewReader(file.String()), bulk.Options{Format: bulk.CSV})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, bad, err := read(r)
+	if err != nil || len(rows) != 1000 || len(bad) != 2*len(cells) {
+		t.Fatalf("%d rows, %v, %v", len(rows), bad, err)
+	}
+	for i, e := range bad {
+		want := fmt.Sprintf(`column "n": %q is infinite`, strings.TrimSpace(cells[i%len(cells)]))
+		if i < len(cells) && e.Line != 2*i+3 || !strings.Contains(e.Reason, want) {
+			t.Errorf("line %d: %s, want %s", e.Line, e.Reason, want)
+		}
+	}
+	if n := rows[999].Record.(map[string]any)["n"]; n != int64(999) {
+		t.Errorf("a number beside it is %#v", n)
+	}
+	for _, file := range []string{"n\ninf\n-inf\n", "n\ninf\nx\n1\n", "n\n" + strings.Repeat("9", 400) + "\n1\n"} {
+		for _, row := range readAll(t, []byte(file), bulk.Options{Format: bulk.CSV}) {
+			if _, text := row.Record.(map[string]any)["n"].(string); !text {
+				t.Errorf("%.20q: %v is no text", file, row.Record)
+			}
+		}
 	}
 }
 
