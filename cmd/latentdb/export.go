@@ -110,23 +110,49 @@ func copyLines(w io.Writer, points io.Reader, report func()) error {
 	}
 }
 
-func writeCSV(w io.Writer, points io.Reader, report func()) error {
+// writeCSV writes points as CSV. Its header comes first and has the columns of
+// all, so they pass through a temporary file; what no CSV holds is found before
+// anything is written.
+func writeCSV(w io.Writer, points io.Reader, report func()) (err error) {
+	passed, err := os.CreateTemp("", "latentdb-export-*.jsonl")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, passed.Close(), os.Remove(passed.Name())) }()
+	opt := bulk.WriterOptions{Format: bulk.CSV}
+	err = eachPoint(io.TeeReader(points, passed), func(row bulk.Row) error {
+		report()
+		return opt.Include(row)
+	})
+	if errors.Is(err, bulk.ErrRow) {
+		return fmt.Errorf("%w; JSON lines (--format jsonl) hold it", err)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := passed.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	out, err := bulk.NewWriter(w, opt)
+	if err != nil {
+		return err
+	}
+	return errors.Join(eachPoint(passed, out.Write), out.Close())
+}
+
+// eachPoint calls f with the points of an export.
+func eachPoint(points io.Reader, f func(bulk.Row) error) error {
 	in, err := bulk.NewReader(points, bulk.Options{Format: bulk.JSONL})
 	if err != nil {
 		return err
 	}
-	out, err := bulk.NewWriter(w, bulk.WriterOptions{Format: bulk.CSV})
-	if err != nil {
-		return err
-	}
 	for row, err := range in.Rows() {
-		if err == nil {
-			err = out.Write(row)
-		}
 		if err != nil {
-			return errors.Join(err, out.Close())
+			return err
 		}
-		report()
+		if err := f(row); err != nil {
+			return fmt.Errorf("point %v: %w", row.ID, err)
+		}
 	}
-	return out.Close()
+	return nil
 }

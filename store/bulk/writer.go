@@ -23,8 +23,35 @@ type WriterOptions struct {
 	// ID is the name of a CSV's id column, "id" by default.
 	ID string
 	// Columns and Payload are a CSV's columns from the record and from the
-	// payload; by default those of the first row, sorted.
+	// payload; by default those of the first row, sorted. Where rows differ, see
+	// Include.
 	Columns, Payload []string
+}
+
+// Include makes room for a row in a CSV: the columns it needs enter the sorted
+// Columns and Payload. A row that no CSV holds gives ErrRow.
+func (o *WriterOptions) Include(row Row) error {
+	record, err := csvRow(row)
+	if err != nil {
+		return err
+	}
+	if o.Columns, err = include(o.Columns, record); err != nil {
+		return err
+	}
+	o.Payload, err = include(o.Payload, row.Payload)
+	return err
+}
+
+func include(columns []string, values map[string]any) ([]string, error) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if _, err := cellText(values[name]); err != nil {
+			return columns, cellError(name, err)
+		}
+		if at, there := slices.BinarySearch(columns, name); !there {
+			columns = slices.Insert(columns, at, name)
+		}
+	}
+	return columns, nil
 }
 
 // Writer writes rows. It is not safe for concurrent use.
@@ -99,18 +126,18 @@ type csvWriter struct {
 }
 
 func (w *csvWriter) Write(row Row) error {
-	record, ok := row.Record.(map[string]any)
-	if !ok {
-		return fmt.Errorf("%w: CSV holds table records, got a %T", ErrRow, row.Record)
+	record, err := csvRow(row)
+	if err != nil {
+		return err
+	}
+	id, err := idCell(row.ID)
+	if err != nil {
+		return err
 	}
 	if !w.started {
 		if err := w.start(record, row.Payload); err != nil {
 			return err
 		}
-	}
-	id, err := idCell(row.ID)
-	if err != nil {
-		return err
 	}
 	w.cells = append(w.cells[:0], id)
 	if err := w.add(w.opt.Columns, record); err != nil {
@@ -120,6 +147,19 @@ func (w *csvWriter) Write(row Row) error {
 		return err
 	}
 	return w.csv.Write(w.cells)
+}
+
+// csvRow is the record of a row that a CSV may hold.
+func csvRow(row Row) (map[string]any, error) {
+	record, ok := row.Record.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%w: CSV holds table records, got a %T", ErrRow, row.Record)
+	}
+	return record, nil
+}
+
+func cellError(column string, err error) error {
+	return fmt.Errorf("%w: column %q: %w", ErrRow, column, err)
 }
 
 func idCell(id any) (string, error) {
@@ -165,7 +205,7 @@ func (w *csvWriter) add(columns []string, values map[string]any) error {
 		}
 		text, err := cellText(v)
 		if err != nil {
-			return fmt.Errorf("%w: column %q: %w", ErrRow, name, err)
+			return cellError(name, err)
 		}
 		w.cells = append(w.cells, text)
 	}

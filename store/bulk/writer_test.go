@@ -200,3 +200,44 @@ func TestCSVHeaderWithoutRows(t *testing.T) {
 		t.Errorf("got %q, %v", file.String(), err)
 	}
 }
+
+// A CSV that made room for rows with different keys holds them all, and what no
+// CSV holds is told without one being written.
+func TestCSVInclude(t *testing.T) {
+	rows := []bulk.Row{
+		{ID: uint64(1), Record: map[string]any{"b": int64(1)}, Payload: map[string]any{"nick": "x"}},
+		{ID: uint64(2), Record: map[string]any{"a": "y", "c": true}},
+		{ID: uint64(3), Record: map[string]any{"b": nil}, Payload: map[string]any{"age": int64(3)}},
+	}
+	opt := bulk.WriterOptions{Format: bulk.CSV}
+	for _, row := range rows {
+		if err := opt.Include(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, bad := range []bulk.Row{
+		{ID: uint64(1), Vector: []float32{1}},
+		{ID: uint64(1), Record: map[string]any{"x": []any{}}},
+		{ID: uint64(1), Record: map[string]any{}, Payload: map[string]any{"x": math.NaN()}},
+	} {
+		if err := opt.Include(bad); !errors.Is(err, bulk.ErrRow) {
+			t.Errorf("%+v: %v, want ErrRow", bad, err)
+		}
+	}
+	var file bytes.Buffer
+	w, err := bulk.NewWriter(&file, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		if err := w.Write(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := file.String(), "id,a,b,c,age,nick\n1,,1,,,x\n2,y,,true,,\n3,,,,3,\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
