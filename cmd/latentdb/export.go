@@ -3,11 +3,14 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,37 +19,64 @@ import (
 	"github.com/latentdb/latentdb/store/bulk"
 )
 
+// exportFlags are an export as it is typed.
+type exportFlags struct {
+	out, format string
+}
+
 func (a *app) exportCommand() *cobra.Command {
-	var out, format string
+	var f exportFlags
 	cmd := &cobra.Command{
 		Use:   "export COLLECTION",
 		Short: "Write all points of a collection to a file that import takes back",
 		Long: `Write all points of a collection to a file that import takes back, as JSON lines
-or, for a table, as CSV.
+or, for a table, as CSV with a column for every key of record and payload. The
+name of the file tells which, and .gz at its end compresses it.
 
 A new collection takes vectors and tables back as they are. For images, import
 needs --kind image --width W --height H, the size 'latentdb info' shows. For a
 CSV it needs --payload-columns, which tells the payload from the record, and it
 tells the types of columns and ids by their text. No export holds the model.`,
-		Example: `  latentdb export people -o people.jsonl
-  latentdb export digits | gzip > digits.jsonl.gz
+		Example: `  latentdb export people -o people.csv
+  latentdb export digits -o digits.jsonl.gz
   latentdb import copy digits.jsonl.gz --kind image --width 28 --height 28`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.on(func(args []string) (question, error) {
+			format, err := f.settle()
 			return func(ctx context.Context, c *client.Client) error {
-				return a.export(ctx, c, args[0], out, bulk.Format(format))
-			}, oneOf("format", format, string(bulk.JSONL), string(bulk.CSV))
+				return a.export(ctx, c, args[0], f.out, format)
+			}, err
 		}),
 	}
-	cmd.Flags().StringVarP(&out, "out", "o", "-", "file to write; - is standard output")
-	cmd.Flags().StringVar(&format, "format", string(bulk.JSONL), "jsonl, or csv for a table")
+	cmd.Flags().StringVarP(&f.out, "out", "o", "-", "file to write; - is standard output")
+	cmd.Flags().StringVar(&f.format, "format", "", "jsonl, or csv for a table (default: the name of the file tells, else jsonl)")
 	a.targetFlags(cmd)
 	return cmd
 }
 
+// settle is the format to write: the file's name must not say another than was
+// asked for.
+func (f exportFlags) settle() (bulk.Format, error) {
+	asked, named := bulk.Format(f.format), bulk.FormatOf(f.out)
+	if err := oneOf("format", f.format, string(bulk.JSONL), string(bulk.CSV)); err != nil {
+		return "", err
+	}
+	switch {
+	case named != "" && named != bulk.JSONL && named != bulk.CSV:
+		return "", usagef("-o %s: the name says %s; an export is %s or %s", f.out, named, bulk.JSONL, bulk.CSV)
+	case named != "" && asked != "" && named != asked:
+		return "", usagef("-o %s: the name says %s, --format %s", f.out, named, asked)
+	case asked != "":
+		return asked, nil
+	case named != "":
+		return named, nil
+	}
+	return bulk.JSONL, nil
+}
+
 func (a *app) export(ctx context.Context, c *client.Client, name, out string, format bulk.Format) error {
 	if format == bulk.CSV {
-		if err := holds(ctx, c, name, "table", "--format csv writes tables"); err != nil {
+		if err := holds(ctx, c, name, "table", "CSV holds tables"); err != nil {
 			return err
 		}
 	}
@@ -62,11 +92,20 @@ func (a *app) export(ctx context.Context, c *client.Client, name, out string, fo
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(a.writeExport(points, file, format), file.Close()); err != nil {
+	write := a.writeExport
+	if strings.EqualFold(filepath.Ext(out), ".gz") {
+		write = a.writeCompressed
+	}
+	if err := errors.Join(write(points, file, format), file.Close()); err != nil {
 		// Half an export must not be taken for a whole one.
 		return errors.Join(err, os.Remove(out))
 	}
 	return nil
+}
+
+func (a *app) writeCompressed(points io.Reader, w io.Writer, format bulk.Format) error {
+	z := gzip.NewWriter(w)
+	return errors.Join(a.writeExport(points, z, format), z.Close())
 }
 
 // writeExport copies JSON lines, or turns them into CSV.

@@ -1,6 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -26,4 +32,42 @@ func TestExportOfDifferentKeys(t *testing.T) {
 		}
 		contains(t, got.stderr, `point 4`, `column "l"`, "--format jsonl")
 	})
+}
+
+// The name of a file says what is written into it.
+func TestExportByName(t *testing.T) {
+	on := target{t, []string{"--data", t.TempDir()}}
+	on.run("import", "people", writeFile(t, "people.jsonl", []byte(threePeople)))
+	dir := t.TempDir()
+	for name, begins := range map[string]string{
+		"x.csv": "id,age,", "x.csv.gz": "id,age,", "x.jsonl": `{"id":1,`, "x.JSONL.GZ": `{"id":1,`, "x.txt": `{"id":1,`, "x.gz": `{"id":1,`,
+	} {
+		file := filepath.Join(dir, name)
+		on.run("export", "people", "-o", file)
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(strings.ToLower(name), ".gz") {
+			z, err := gzip.NewReader(bytes.NewReader(data))
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if data, err = io.ReadAll(z); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if !strings.HasPrefix(string(data), begins) {
+			t.Errorf("%s begins with %.20q, want %q", name, data, begins)
+		}
+	}
+	on.run("export", "people", "-o", filepath.Join(dir, "y.txt"), "--format", "csv")
+	for _, args := range [][]string{{"-o", "x.csv", "--format", "jsonl"}, {"-o", "x.jsonl.gz", "--format", "csv"}, {"-o", "x.npy"}} {
+		got := cli(append(append([]string{"export", "people"}, args...), on.flags...)...)
+		if got.code != exitUsage {
+			t.Errorf("%v: exit code %d\n%s", args, got.code, got.stderr)
+		}
+		contains(t, got.stderr, args[1], "the name says")
+	}
 }

@@ -48,6 +48,8 @@ func TestWrongUsage(t *testing.T) {
 		"threshold below 0": "duplicates c --threshold -0.1",
 		"unknown keep":      "duplicates c --keep oldest",
 		"export format":     "export c --format xml",
+		"export to npy":     "export c -o c.npy",
+		"export two ways":   "export c -o c.jsonl.gz --format csv",
 		"import format":     "import c . --format xml",
 		"import kind":       "import c . --kind poem",
 		"import engine":     "import c . --engine diesel",
