@@ -6,10 +6,31 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // maxEpochs is the most passes a fit may be asked for.
 const maxEpochs = 1000
+
+// noneEmpty refuses an argument or the text of a flag that is there but empty, as
+// a shell gives a variable that is not set: it must not pass for one not given.
+func noneEmpty(cmd *cobra.Command, args []string) error {
+	names := strings.Fields(cmd.Use)[1:]
+	for i, arg := range args {
+		if arg == "" {
+			return usagef("%s is empty", strings.Trim(names[min(i, len(names)-1)], "[](…"))
+		}
+	}
+	var err error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" {
+			err = usagef("--%s is empty", f.Name)
+		}
+	})
+	return err
+}
 
 // inRange refuses the value of a numeric flag that is out of range.
 func inRange[T int | uint64 | float64](flag string, value, least, most T) error {

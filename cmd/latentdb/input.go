@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,7 +25,7 @@ func parseID(text string) (store.ID, error) {
 		return store.NumID(n), nil
 	}
 	if text == "" {
-		return id, fmt.Errorf("an id is empty")
+		return id, errors.New("is empty")
 	}
 	return store.ParseID(text), nil
 }
@@ -34,7 +35,7 @@ func parseIDs(texts []string) ([]store.ID, error) {
 	for i, text := range texts {
 		id, err := parseID(text)
 		if err != nil {
-			return nil, usagef("id %s: %w", text, err)
+			return nil, usagef("id %q: %w", text, err)
 		}
 		ids[i] = id
 	}
@@ -48,6 +49,9 @@ func (a *app) readRecord(arg string) (any, error) { return a.readValue("record",
 // for "-". A file that holds a JSON object or list is that value, any other is
 // bytes, such as an image.
 func (a *app) readValue(flag, arg string) (any, error) {
+	if arg == "" {
+		return nil, usagef("--%s is empty", flag)
+	}
 	if value, ok := jsonValue([]byte(arg)); ok {
 		return value, nil
 	}
@@ -58,7 +62,7 @@ func (a *app) readValue(flag, arg string) (any, error) {
 	} else {
 		data, err = os.ReadFile(arg)
 	}
-	if err != nil && strings.ContainsAny(arg[:min(1, len(arg))], "[{") {
+	if err != nil && strings.ContainsAny(arg[:1], "[{") {
 		return nil, usagef("--%s %s is neither valid JSON nor a file", flag, arg)
 	}
 	if err != nil {

@@ -43,6 +43,10 @@ func (a *app) outliersCommand() *cobra.Command {
 	cmd.Flags().StringVar(&filter, "filter", "", filterHelp)
 	cmd.Flags().StringArrayVar(&records, "record", nil, "score this instead: "+recordHelp+"; may be repeated")
 	cmd.Flags().StringArrayVar(&vectors, "vector", nil, "score this instead: "+vectorHelp+"; may be repeated")
+	for _, scored := range []string{"record", "vector"} { // all of them, whatever they are
+		cmd.MarkFlagsMutuallyExclusive(scored, "limit")
+		cmd.MarkFlagsMutuallyExclusive(scored, "filter")
+	}
 	a.targetFlags(cmd)
 	a.jsonFlag(cmd)
 	return cmd

@@ -95,6 +95,9 @@ type work func(ctx context.Context, args []string) error
 func (a *app) does(w work) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		a.ran = true
+		if err := noneEmpty(cmd, args); err != nil {
+			return err
+		}
 		return w(cmd.Context(), args)
 	}
 }

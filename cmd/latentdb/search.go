@@ -97,7 +97,7 @@ func (a *app) searchQuery(f searchFlags) (any, error) {
 	}
 	id, err := parseID(f.id)
 	if err != nil {
-		return nil, usagef("--id %s: %w", f.id, err)
+		return nil, usagef("--id %q: %w", f.id, err)
 	}
 	return id, nil
 }

@@ -46,6 +46,10 @@ func TestWrongUsage(t *testing.T) {
 		"reconstruct both":  "reconstruct c 1 --record {}",
 		"threshold NaN":     "duplicates c --threshold NaN",
 		"threshold below 0": "duplicates c --threshold -0.1",
+		"limited delete":    "duplicates c --delete --limit 3",
+		"limited dry run":   "duplicates c --dry-run --limit 3",
+		"limited record":    "outliers c --record {} --limit 3",
+		"filtered vector":   "outliers c --vector [1] --filter {}",
 		"unknown keep":      "duplicates c --keep oldest",
 		"export format":     "export c --format xml",
 		"export to npy":     "export c -o c.npy",
@@ -77,6 +81,32 @@ func TestWrongUsage(t *testing.T) {
 				t.Errorf("it left %v behind", left)
 			}
 		})
+	}
+}
+
+// What is empty is named, and does not pass for what is not given.
+func TestEmptyArguments(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for want, args := range map[string][]string{
+		"COLLECTION is empty":  {"import", "", "f.csv", "--url", "127.0.0.1:1"},
+		"FILE|FOLDER is empty": {"import", "c", "a.csv", ""},
+		"ID is empty":          {"reconstruct", "c", ""},
+		"--record is empty":    {"search", "c", "--record", ""},
+		"--vector is empty":    {"outliers", "c", "--vector", ""},
+		"--id is empty":        {"search", "c", "--id", ""},
+		"--filter is empty":    {"duplicates", "c", "--delete", "--filter", ""},
+		"--data is empty":      {"info", "--data", ""},
+		"--api-key is empty":   {"serve", "--listen", "nowhere", "--api-key", ""},
+	} {
+		got := cli(args...)
+		if got.code != exitUsage {
+			t.Errorf("%q: exit code %d, want %d", args, got.code, exitUsage)
+		}
+		contains(t, got.stderr, want)
+	}
+	for _, command := range []string{"export", "fit", "search --id 1", "outliers", "duplicates", "sample", "info", "quality"} {
+		args := strings.Fields(command)
+		contains(t, cli(append(args, "")...).stderr, "COLLECTION is empty")
 	}
 }
 
