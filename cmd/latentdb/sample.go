@@ -17,7 +17,9 @@ func (a *app) sampleCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sample COLLECTION",
 		Short: "Draw new records like the collection's",
-		Args:  cobra.ExactArgs(1),
+		Example: `  latentdb sample people -n 3
+  latentdb sample digits -n 16 -o samples`,
+		Args: cobra.ExactArgs(1),
 		RunE: a.on(func(args []string) (question, error) {
 			return postForImages(a, out, args[0], "points/sample", body, func(s store.Samples) error {
 				return a.printSamples(s, out)

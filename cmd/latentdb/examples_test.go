@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// words splits a command line as a shell does, as far as documentation goes:
+// single quotes keep their content together.
+func words(line string) (all []string) {
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 1 {
+			all = append(all, part)
+		} else {
+			all = append(all, strings.Fields(part)...)
+		}
+	}
+	return all
+}
+
+// runExample runs a line that documentation prints, which must succeed.
+func runExample(t *testing.T, line string) {
+	t.Helper()
+	if got := cli(words(line)[1:]...); got.code != exitDone {
+		t.Errorf("%s: exit code %d\n%s%s", line, got.code, got.stdout, got.stderr)
+	}
+}
+
+// mnistFiles writes files as MNIST's are, with other pictures, into the folder
+// the test is in.
+func mnistFiles(t *testing.T, set string) {
+	t.Helper()
+	const count, side = 100, 28
+	rng := rand.New(rand.NewPCG(5, 6))
+	var pixels, labels []byte
+	for i := range count {
+		pixels = append(pixels, spot(side, rng.Float64()*side, rng.Float64()*side).Pix...)
+		labels = append(labels, byte(i%10))
+	}
+	put(t, set+"-images-idx3-ubyte.gz", idx(t, pixels, count, side, side))
+	put(t, set+"-labels-idx1-ubyte.gz", idx(t, labels, count))
+}
+
+// put writes a file below the folder the test is in.
+func put(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The commands that the README prints run as they stand, on files of the names
+// it gives.
+func TestReadmeCommands(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(readme), "\n## Use it on the command line\n")
+	_, section, _ = strings.Cut(section, "```sh\n")
+	section, _, found := strings.Cut(section, "```")
+	if !found {
+		t.Fatal("the README has no commands")
+	}
+	t.Chdir(t.TempDir())
+	mnistFiles(t, "train")
+	ran := 0
+	for line := range strings.Lines(section) {
+		if strings.HasPrefix(line, "latentdb ") {
+			runExample(t, line)
+			ran++
+		}
+	}
+	if ran < 8 {
+		t.Errorf("only %d commands were found", ran)
+	}
+}
+
+// The examples of the help texts run as they stand: those that import first, and
+// the others on what these made.
+func TestHelpExamples(t *testing.T) {
+	t.Chdir(t.TempDir())
+	mnistFiles(t, "t10k")
+	var people strings.Builder
+	people.WriteString("email,age,city,notes\n")
+	for i := range 60 {
+		fmt.Fprintf(&people, "p%d@example.com,%d,%s,note %d\n", i, 20+i%50, []string{"Oslo", "Bergen"}[i%2], i)
+		put(t, fmt.Sprintf("photos/%d.png", i), encodePNG(t, spot(50, float64(i), float64(i*7%50))))
+	}
+	put(t, "people.csv", []byte(people.String()))
+	put(t, "embeddings.npy", npy(60, 5, circle))
+	put(t, "query.json", []byte("[1, 0.5, 0, 1, 2]"))
+	put(t, "seven.png", encodePNG(t, spot(28, 7, 7)))
+
+	examples := map[string][]string{}
+	for _, cmd := range (&app{}).root().Commands() {
+		for line := range strings.Lines(cmd.Example) {
+			examples[cmd.Name()] = append(examples[cmd.Name()], strings.TrimSpace(line))
+		}
+	}
+	for _, line := range examples["import"] {
+		runExample(t, line)
+	}
+	runExample(t, "latentdb fit digits --encoder pca")
+	for _, name := range []string{"search", "reconstruct", "outliers", "duplicates", "sample", "export"} {
+		if len(examples[name]) == 0 {
+			t.Errorf("%s has no example", name)
+		}
+		for _, line := range examples[name] {
+			runExample(t, line)
+		}
+		delete(examples, name)
+	}
+	delete(examples, "import")
+	if len(examples) > 0 {
+		t.Errorf("these examples were not run: %v", examples)
+	}
+}
