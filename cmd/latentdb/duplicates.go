@@ -57,10 +57,8 @@ func (a *app) duplicatesCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&remove, "delete", false, "delete all but the kept point of each group")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what --delete would delete")
 	cmd.Flags().StringVar(&keep, "keep", "", "which point of a group stays: first (lowest id) or newest")
-	cmd.Flags().IntVar(&body.Limit, "limit", 0, "how many groups are listed (default: all); what is deleted has no limit")
+	cmd.Flags().IntVar(&body.Limit, "limit", 0, "how many groups are listed or emptied, the largest first (default: all)")
 	cmd.Flags().StringVar(&filter, "filter", "", filterHelp)
-	cmd.MarkFlagsMutuallyExclusive("limit", "delete")
-	cmd.MarkFlagsMutuallyExclusive("limit", "dry-run")
 	a.targetFlags(cmd)
 	a.jsonFlag(cmd)
 	return cmd

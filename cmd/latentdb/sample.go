@@ -55,6 +55,10 @@ func (a *app) printSamples(s store.Samples, out string) error {
 			return err
 		}
 	}
+	if s.Privacy.Compared == 0 {
+		a.notef("generation %d; none of the records that it was fitted on is left to compare the samples with", s.Generation)
+		return nil
+	}
 	a.notef("generation %d; %s of the samples lie closer to a record of training than to any held out (50 %% is ideal)",
 		s.Generation, percent(s.Privacy.ShareCloserToTrain))
 	return nil

@@ -46,8 +46,6 @@ func TestWrongUsage(t *testing.T) {
 		"reconstruct both":  "reconstruct c 1 --record {}",
 		"threshold NaN":     "duplicates c --threshold NaN",
 		"threshold below 0": "duplicates c --threshold -0.1",
-		"limited delete":    "duplicates c --delete --limit 3",
-		"limited dry run":   "duplicates c --dry-run --limit 3",
 		"limited record":    "outliers c --record {} --limit 3",
 		"filtered vector":   "outliers c --vector [1] --filter {}",
 		"unknown keep":      "duplicates c --keep oldest",
