@@ -3,6 +3,7 @@ package embed
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/blas/blas32"
@@ -18,27 +19,31 @@ type recipe struct {
 	rate   float64
 }
 
-// newRecipe states the rules: a first hidden layer near twice the features
-// between 64 and 512, half of it for few rows; batches of 256, smaller where
-// an epoch would have under 8 steps; about 1,200 steps.
+// newRecipe states the rules: a first hidden layer of at least four times the
+// features, between 64 and 512, or 256 for few rows; batches of 256, smaller where
+// an epoch would have under 8 steps; about 2,800 steps.
 func newRecipe(n, features, epochs int) recipe {
 	width := 64
-	for width < 2*features && width < 512 {
+	for width < 4*features && width < 512 {
 		width *= 2
 	}
 	if n < 4000 {
 		width = min(width, 256)
 	}
-	r := recipe{hidden: []int{width, width / 2}, batch: 256, epochs: epochs, rate: 2e-3}
+	r := recipe{hidden: []int{width, width / 2}, batch: 256, epochs: epochs, rate: 3e-3}
 	for r.batch > 32 && n/r.batch < 8 {
 		r.batch /= 2
 	}
 	r.batch = min(r.batch, n)
 	if r.epochs == 0 {
-		r.epochs = min(60, max(6, int(math.Ceil(1200/float64(max(1, n/r.batch))))))
+		r.epochs = min(60, max(8, int(math.Round(2800/float64(max(1, n/r.batch))))))
 	}
 	return r
 }
+
+// patience is how many epochs without a lower error end the training. In the first
+// half of a cycle the error may rise for a while, at rates that later fall.
+func (r recipe) patience() int { return max(8, r.epochs/2) }
 
 // descent is one run of gradient descent over the training rows.
 type descent struct {
@@ -154,6 +159,7 @@ func (t *trainer) descend(ctx context.Context, pca *Model, encoder Encoder, r re
 
 	model, why = pca, "no epoch beat PCA on held-out rows in both error and neighbours"
 	least := floor.MSE
+	lowest, lowestAt := math.Inf(1), 0 // whether or not a checkpoint was kept
 	d := newDescent(current, t.layout, r, t.cfg.Workers)
 	for epoch := 1; epoch <= r.epochs; epoch++ {
 		loss, err := t.epoch(ctx, d, epoch, r)
@@ -174,6 +180,13 @@ func (t *trainer) descend(ctx context.Context, pca *Model, encoder Encoder, r re
 			why = "least held-out error of the epochs that beat PCA in error and neighbours"
 		}
 		t.report(Progress{Epoch: epoch, Epochs: r.epochs, Scored: true, Loss: loss, MSE: score.MSE, Recall50: score.Recall50})
+		if score.MSE < lowest {
+			lowest, lowestAt = score.MSE, epoch
+		}
+		if epoch-lowestAt >= r.patience() {
+			why += fmt.Sprintf("; ended after epoch %d, for the error had not fallen since epoch %d", epoch, lowestAt)
+			break
+		}
 	}
 	kept := model.settings.Kept
 	model.settings = Settings{Hidden: r.hidden, Batch: r.batch, Epochs: r.epochs, LearningRate: r.rate, Seed: t.cfg.Seed, Kept: kept}
