@@ -142,11 +142,30 @@ func scaleRows(dst, src blas32.General, factor float32) {
 	}
 }
 
-// descend trains a network on top of PCA and returns the checkpoint with the
-// least held-out error among those that lose to PCA on neither measure; where
-// none does, PCA itself. why says which.
-func (t *trainer) descend(ctx context.Context, pca *Model, encoder Encoder, r recipe) (model *Model, why string, err error) {
-	current := pca.withNetworks(encoder, r.hidden, t.rng)
+// tuned is the recipe of going on from a trained model: its sizes, a third of the
+// rate and, where not told, a quarter of the epochs.
+func (r recipe) tuned(from *Model, epochs int) recipe {
+	r.hidden, r.rate = from.settings.Hidden, r.rate/3
+	if epochs == 0 {
+		r.epochs = max(3, r.epochs/4)
+	}
+	return r
+}
+
+// begin is the network that training starts with, and how it goes on.
+func (t *trainer) begin(pca *Model, encoder Encoder) (*Model, recipe) {
+	r := newRecipe(t.train.Rows, t.train.Cols, t.cfg.Epochs)
+	if from := t.cfg.From; from != nil {
+		return from.clone(), r.tuned(from, t.cfg.Epochs)
+	}
+	return pca.withNetworks(encoder, r.hidden, t.rng), r
+}
+
+// descend trains a network and returns the checkpoint with the least held-out
+// error among those that lose to PCA on neither measure; where none does, PCA
+// itself. why says which. Epoch 0 is the network as it is given: PCA, unless
+// training goes on from another model.
+func (t *trainer) descend(ctx context.Context, pca, current *Model, r recipe) (model *Model, why string, err error) {
 	exam, err := t.quickExaminer(ctx, pca)
 	if err != nil {
 		return nil, "", err
@@ -155,10 +174,20 @@ func (t *trainer) descend(ctx context.Context, pca *Model, encoder Encoder, r re
 	if err != nil {
 		return nil, "", err
 	}
-	t.report(Progress{Epochs: r.epochs, Scored: true, MSE: floor.MSE, Recall50: floor.Recall50})
+	first := floor
+	if t.cfg.From != nil {
+		if first, err = exam.score(ctx, current, false); err != nil {
+			return nil, "", err
+		}
+	}
+	t.report(Progress{Epochs: r.epochs, Scored: true, MSE: first.MSE, Recall50: first.Recall50})
 
 	model, why = pca, "no epoch beat PCA on held-out rows in both error and neighbours"
 	least := floor.MSE
+	if t.cfg.From != nil && exam.admits(first, floor) {
+		least, model, why = first.MSE, current.clone(), "the model that training went on from: no epoch bettered it"
+		model.settings.Kept = 0
+	}
 	lowest, lowestAt := math.Inf(1), 0 // whether or not a checkpoint was kept
 	d := newDescent(current, t.layout, r, t.cfg.Workers)
 	for epoch := 1; epoch <= r.epochs; epoch++ {
@@ -174,7 +203,7 @@ func (t *trainer) descend(ctx context.Context, pca *Model, encoder Encoder, r re
 		if err != nil {
 			return nil, "", err
 		}
-		if score.losesNothingTo(floor) && score.MSE <= least {
+		if exam.admits(score, floor) && score.MSE <= least {
 			least, model = score.MSE, current.clone()
 			model.settings.Kept = epoch
 			why = "least held-out error of the epochs that beat PCA in error and neighbours"

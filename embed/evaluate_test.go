@@ -174,3 +174,23 @@ func TestNaNErrorLoses(t *testing.T) {
 		}
 	}
 }
+
+// TestAdmits: a standard error of recall@50 passes only with more in the first 10.
+func TestAdmits(t *testing.T) {
+	e := &examiner{truth: make([][]uint32, 500)} // 5,000 neighbours
+	floor := Evaluation{MSE: 1, Recall10: 0.8, Recall50: 1}
+	for _, c := range []struct {
+		score Evaluation
+		want  bool
+	}{
+		{Evaluation{MSE: 0.9, Recall10: 0.7, Recall50: 1}, true},
+		{Evaluation{MSE: 1.1, Recall10: 0.9, Recall50: 1}, false},
+		{Evaluation{MSE: 0.9, Recall10: 0.9, Recall50: 0.9998}, true}, // one is missed
+		{Evaluation{MSE: 0.9, Recall10: 0.8, Recall50: 0.9998}, false},
+		{Evaluation{MSE: 0.9, Recall10: 0.9, Recall50: 0.9994}, false},
+	} {
+		if got := e.admits(c.score, floor); got != c.want {
+			t.Errorf("%+v: %v", c.score, got)
+		}
+	}
+}

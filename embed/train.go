@@ -53,6 +53,10 @@ type Config struct {
 	Epochs int
 	// Seed fixes everything drawn. Default 1.
 	Seed uint64
+	// From is a model that training goes on from, at a third of the learning rate
+	// and, where Epochs is 0, for a quarter of the epochs: its layout must be that
+	// of the rows, and its size and encoder are kept. Nil begins with PCA.
+	From *Model
 	// Workers bounds the goroutines of everything but matrix products, which
 	// use up to GOMAXPROCS; it changes no result. Default 1.
 	Workers int
@@ -111,8 +115,8 @@ func Train(ctx context.Context, layout Layout, rows blas32.General, cfg Config) 
 	encoder, why := cfg.chooseEncoder(t.train.Rows)
 	model := pca
 	if encoder != PCA {
-		r := newRecipe(t.train.Rows, t.train.Cols, cfg.Epochs)
-		if model, why, err = t.descend(ctx, pca, encoder, r); err != nil {
+		start, r := t.begin(pca, encoder)
+		if model, why, err = t.descend(ctx, pca, start, r); err != nil {
 			return nil, err
 		}
 	}
@@ -161,6 +165,25 @@ func (c Config) resolve(layout Layout, rows blas32.General) (Config, error) {
 	if i := firstNotFinite(rows); i >= 0 {
 		return c, fmt.Errorf("%w: row %d is not finite", ErrData, i)
 	}
+	return c.resolveFrom(layout)
+}
+
+// resolveFrom takes size and encoder from the model that training goes on from.
+func (c Config) resolveFrom(layout Layout) (Config, error) {
+	m := c.From
+	switch {
+	case m == nil:
+		return c, nil
+	case m.encoder == PCA:
+		return c, fmt.Errorf("%w: the model to go on from is PCA, which has no network", ErrConfig)
+	case !slices.Equal(m.layout, layout):
+		return c, fmt.Errorf("%w: the model to go on from has another layout than the rows", ErrConfig)
+	case c.Dim != 0 && c.Dim != m.dim:
+		return c, fmt.Errorf("%w: latent size %d, but the model to go on from has %d", ErrConfig, c.Dim, m.dim)
+	case c.Encoder != Auto && c.Encoder != m.encoder:
+		return c, fmt.Errorf("%w: encoder %q, but the model to go on from has %q", ErrConfig, c.Encoder, m.encoder)
+	}
+	c.Dim, c.Encoder = m.dim, m.encoder
 	return c, nil
 }
 
