@@ -48,7 +48,7 @@
 //
 // Routes of our own, whose bodies refuse unknown fields:
 //
-//	POST   …/fit                           {"dim": n | "auto", "encoder", "epochs", "seed", "wait"}
+//	POST   …/fit                           {"dim": n | "auto", "encoder", "epochs", "seed", "fine_tune", "wait"}
 //	GET    …/fit                           progress in JSON, or as server-sent events
 //	DELETE …/fit                           cancel; false if none ran
 //	GET    …/models                        generations

@@ -24,11 +24,13 @@ type fitBody struct {
 	Encoder embed.Encoder `json:"encoder"`
 	Epochs  *int          `json:"epochs"`
 	Seed    uint64        `json:"seed"`
-	Wait    *bool         `json:"wait"`
+	// FineTune goes on from the active generation's network.
+	FineTune bool  `json:"fine_tune"`
+	Wait     *bool `json:"wait"`
 }
 
 func (b fitBody) options() (*store.FitOptions, error) {
-	opts := &store.FitOptions{Dim: b.Dim.size, AutoDim: b.Dim.auto, Encoder: b.Encoder, Seed: b.Seed}
+	opts := &store.FitOptions{Dim: b.Dim.size, AutoDim: b.Dim.auto, Encoder: b.Encoder, Seed: b.Seed, FineTune: b.FineTune}
 	if b.Epochs != nil {
 		if *b.Epochs < 1 {
 			return nil, badRequest("epochs: is %d; it must be at least 1", *b.Epochs)

@@ -88,24 +88,7 @@ func meanVariance(rows blas32.General, mean []float32) float64 {
 // standardised rows and their vectors (D×k), each with its largest entry
 // positive. ctx is asked between iterations.
 func principal(ctx context.Context, m *Model, rows blas32.General, k int) (values []float64, vectors *mat.Dense, err error) {
-	features := rows.Cols
-	if features <= denseEigen {
-		values, vectors, err = denseEigenvectors(covariance(m, rows), k)
-	} else {
-		var apply func(q *mat.Dense) *mat.Dense
-		if features <= covarianceWidth {
-			c := covariance(m, rows)
-			apply = func(q *mat.Dense) *mat.Dense {
-				var out mat.Dense
-				out.Mul(c, q)
-				return &out
-			}
-		} else {
-			apply = func(q *mat.Dense) *mat.Dense { return applyCovariance(m, rows, q) }
-		}
-		values, vectors, err = subspaceIteration(ctx, apply, features, k)
-	}
-	if err != nil {
+	if values, vectors, err = decompose(ctx, m, rows, k); err != nil {
 		return nil, nil, err
 	}
 	dropRankless(values, vectors)
@@ -113,24 +96,50 @@ func principal(ctx context.Context, m *Model, rows blas32.General, k int) (value
 	return values, vectors, nil
 }
 
+// decompose chooses how to find the eigenpairs by the rows' width.
+func decompose(ctx context.Context, m *Model, rows blas32.General, k int) ([]float64, *mat.Dense, error) {
+	features := rows.Cols
+	if features > covarianceWidth {
+		apply := func(q *mat.Dense) (*mat.Dense, error) { return applyCovariance(ctx, m, rows, q) }
+		return subspaceIteration(ctx, apply, features, k)
+	}
+	c, err := covariance(ctx, m, rows)
+	if err != nil {
+		return nil, nil, err
+	}
+	if features <= denseEigen {
+		return denseEigenvectors(c, k)
+	}
+	apply := func(q *mat.Dense) (*mat.Dense, error) {
+		var out mat.Dense
+		out.Mul(c, q)
+		return &out, nil
+	}
+	return subspaceIteration(ctx, apply, features, k)
+}
+
 // standardisedBatches yields the rows in standardised batches, in order.
-func standardisedBatches(m *Model, rows blas32.General, f func(u blas32.General)) {
+func standardisedBatches(ctx context.Context, m *Model, rows blas32.General, f func(u blas32.General)) error {
 	buf := NewMatrix(min(1024, rows.Rows), rows.Cols)
 	for lo := 0; lo < rows.Rows; lo += buf.Rows {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		hi := min(lo+buf.Rows, rows.Rows)
 		u := rowsOf(buf, 0, hi-lo)
 		m.standardise(u, rowsOf(rows, lo, hi))
 		f(u)
 	}
+	return nil
 }
 
 // covariance is the D×D covariance of the standardised rows. Batches are
 // multiplied in float32 and summed in float64.
-func covariance(m *Model, rows blas32.General) *mat.SymDense {
+func covariance(ctx context.Context, m *Model, rows blas32.General) (*mat.SymDense, error) {
 	features := rows.Cols
 	sum := make([]float64, features*features)
 	part := NewMatrix(features, features)
-	standardisedBatches(m, rows, func(u blas32.General) {
+	err := standardisedBatches(ctx, m, rows, func(u blas32.General) {
 		gemm(blas.Trans, blas.NoTrans, 1, u, u, 0, part)
 		for i, v := range part.Data {
 			sum[i] += float64(v)
@@ -139,11 +148,11 @@ func covariance(m *Model, rows blas32.General) *mat.SymDense {
 	for i := range sum {
 		sum[i] /= float64(rows.Rows)
 	}
-	return mat.NewSymDense(features, sum)
+	return mat.NewSymDense(features, sum), err
 }
 
 // applyCovariance is covariance·q without forming the covariance.
-func applyCovariance(m *Model, rows blas32.General, q *mat.Dense) *mat.Dense {
+func applyCovariance(ctx context.Context, m *Model, rows blas32.General, q *mat.Dense) (*mat.Dense, error) {
 	features, k := q.Dims()
 	q32 := NewMatrix(features, k)
 	for i := range features {
@@ -153,7 +162,7 @@ func applyCovariance(m *Model, rows blas32.General, q *mat.Dense) *mat.Dense {
 	}
 	out := mat.NewDense(features, k, nil)
 	projected, part := NewMatrix(min(1024, rows.Rows), k), NewMatrix(features, k)
-	standardisedBatches(m, rows, func(u blas32.General) {
+	err := standardisedBatches(ctx, m, rows, func(u blas32.General) {
 		y := rowsOf(projected, 0, u.Rows)
 		gemm(blas.NoTrans, blas.NoTrans, 1, u, q32, 0, y)
 		gemm(blas.Trans, blas.NoTrans, 1, u, y, 0, part)
@@ -163,7 +172,7 @@ func applyCovariance(m *Model, rows blas32.General, q *mat.Dense) *mat.Dense {
 			}
 		}
 	})
-	return out
+	return out, err
 }
 
 // denseEigenvectors takes the k largest of a full eigendecomposition.
@@ -187,7 +196,7 @@ func denseEigenvectors(c *mat.SymDense, k int) ([]float64, *mat.Dense, error) {
 // subspaceIteration finds the k leading eigenpairs of a symmetric operator by
 // orthogonal iteration with Rayleigh–Ritz steps (Halko, Martinsson and Tropp,
 // 2011), until the leading values stand still.
-func subspaceIteration(ctx context.Context, apply func(*mat.Dense) *mat.Dense, n, k int) ([]float64, *mat.Dense, error) {
+func subspaceIteration(ctx context.Context, apply func(*mat.Dense) (*mat.Dense, error), n, k int) ([]float64, *mat.Dense, error) {
 	width := min(n, k+subspaceExtra)
 	rng := rand.New(rand.NewPCG(1, uint64(n)))
 	q := mat.NewDense(n, width, nil)
@@ -202,7 +211,10 @@ func subspaceIteration(ctx context.Context, apply func(*mat.Dense) *mat.Dense, n
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		y := apply(q)
+		y, err := apply(q)
+		if err != nil {
+			return nil, nil, err
+		}
 		var small mat.Dense
 		small.Mul(q.T(), y)
 		ritz := mat.NewSymDense(width, nil)

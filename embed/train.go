@@ -81,8 +81,9 @@ type Progress struct {
 // Result is a trained model and what was measured of it.
 type Result struct {
 	Model *Model
-	// Held is the rows, by ascending position, that training never saw.
-	Held []int
+	// Held is the rows, by ascending position, that training never saw, and
+	// Examined those of them that the evaluations are of: they chose nothing.
+	Held, Examined []int
 	// Evaluation of the model, of PCA of the same size, and of the model with
 	// latents rounded to int8, whether or not the model keeps them so.
 	Learned, PCA, Int8 Evaluation
@@ -203,7 +204,7 @@ type trainer struct {
 	layout      Layout
 	rng         *rand.Rand
 	train, held blas32.General
-	heldAt      []int
+	heldAt      []int     // positions of held's rows
 	quick       *examiner // scores every epoch on a part of the rows
 }
 
@@ -216,7 +217,6 @@ func (t *trainer) split(rows blas32.General) {
 	gather(t.held, rows, order[:cut])
 	gather(t.train, rows, order[cut:])
 	t.heldAt = order[:cut:cut]
-	slices.Sort(t.heldAt)
 }
 
 // choosing is how many of the held-out rows, from the first on, choose.
@@ -279,12 +279,12 @@ func (m *Model) truncated(d int) *Model {
 
 // finish sets the int8 step and takes the final measure.
 func (t *trainer) finish(ctx context.Context, model, pca *Model, why string) (*Result, error) {
-	exam, err := newExaminer(ctx, pca, t.cfg.InputScale,
-		rowsOf(t.held, max(min(t.choosing(), t.held.Rows-1), t.held.Rows-finalQueries), t.held.Rows), t.train, t.cfg.Workers)
+	from := max(min(t.choosing(), t.held.Rows-1), t.held.Rows-finalQueries)
+	exam, err := newExaminer(ctx, pca, t.cfg.InputScale, rowsOf(t.held, from, t.held.Rows), t.train, t.cfg.Workers)
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Held: t.heldAt}
+	r := &Result{Held: slices.Sorted(slices.Values(t.heldAt)), Examined: slices.Sorted(slices.Values(t.heldAt[from:]))}
 	if r.PCA, err = exam.score(ctx, pca, false); err != nil {
 		return nil, err
 	}

@@ -55,14 +55,14 @@ func (c *Collection) measure(ctx context.Context, gen *generation, sample *fitSa
 	if err != nil {
 		return err
 	}
-	if err := cal.engines(); err != nil {
+	if err := cal.engines(ctx); err != nil {
 		return err
 	}
-	latent, err := cal.curve(SpaceLatent)
+	latent, err := cal.curve(ctx, SpaceLatent)
 	if err != nil {
 		return err
 	}
-	input, err := cal.curve(SpaceInput)
+	input, err := cal.curve(ctx, SpaceInput)
 	gen.report.Calibration = slices.Concat(latent, input)
 	return err
 }
@@ -132,7 +132,7 @@ func (cal *calibration) findTruth(ctx context.Context) error {
 		return err
 	}
 	for q := range n {
-		hits, err := cal.ask(q, index.Params{K: calibrationK + truthTies, Exact: true})
+		hits, err := cal.ask(ctx, q, index.Params{K: calibrationK + truthTies, Exact: true})
 		if err != nil {
 			return err
 		}
@@ -155,7 +155,10 @@ func trueSlots(hits []index.Hit) map[uint32]bool {
 }
 
 // ask searches the index for a query's neighbours other than itself.
-func (cal *calibration) ask(q int, p index.Params) ([]index.Hit, error) {
+func (cal *calibration) ask(ctx context.Context, q int, p index.Params) ([]index.Hit, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	p.K++
 	hits, err := cal.gen.index.Search(nil, embed.Row(cal.z, q), p)
 	if err != nil {
@@ -178,9 +181,9 @@ func found(truth map[uint32]bool, hits []index.Hit) float64 {
 
 // engines measures the index that was built, and puts the exact scan in its
 // place if it falls short.
-func (cal *calibration) engines() error {
+func (cal *calibration) engines(ctx context.Context) error {
 	gen, target := cal.gen, cal.c.Config().Recall
-	rep, err := cal.engineReport()
+	rep, err := cal.engineReport(ctx)
 	if err != nil {
 		return err
 	}
@@ -197,10 +200,10 @@ func (cal *calibration) engines() error {
 		return nil
 	}
 	built := gen.index
-	if err := cal.replaceByFlat(); err != nil {
+	if err := cal.replaceByFlat(ctx); err != nil {
 		return err
 	}
-	flat, err := cal.engineReport()
+	flat, err := cal.engineReport(ctx)
 	if err != nil {
 		return err
 	}
@@ -215,13 +218,13 @@ func (cal *calibration) engines() error {
 	return nil
 }
 
-func (cal *calibration) engineReport() (EngineReport, error) {
+func (cal *calibration) engineReport(ctx context.Context) (EngineReport, error) {
 	idx := cal.gen.index
 	rep := EngineReport{Name: idx.Engine(), BytesPerPoint: math.Round(float64(idx.Bytes())/float64(max(1, idx.Len()))*10) / 10}
 	var sum float64
 	began := time.Now()
 	for q := range cal.slots {
-		hits, err := cal.ask(q, index.Params{K: calibrationK, EF: searchWidths[len(searchWidths)-1]})
+		hits, err := cal.ask(ctx, q, index.Params{K: calibrationK, EF: searchWidths[len(searchWidths)-1]})
 		if err != nil {
 			return rep, err
 		}
@@ -233,7 +236,7 @@ func (cal *calibration) engineReport() (EngineReport, error) {
 }
 
 // replaceByFlat makes the exact index of the rows that the present one holds.
-func (cal *calibration) replaceByFlat() error {
+func (cal *calibration) replaceByFlat(ctx context.Context) error {
 	gen := cal.gen
 	flat, err := index.Flat.New(index.Config{Dim: gen.width(), Metric: Euclid})
 	if err != nil {
@@ -241,6 +244,9 @@ func (cal *calibration) replaceByFlat() error {
 	}
 	row := make([]float32, gen.width())
 	for slot := range gen.index.Slots() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if gen.index.Row(row, slot) {
 			if err := flat.Upsert(slot, row); err != nil {
 				return err
@@ -253,13 +259,13 @@ func (cal *calibration) replaceByFlat() error {
 
 // curve measures recall over settings of a space's search, cheapest first,
 // keeping those that nothing cheaper matches.
-func (cal *calibration) curve(space Space) ([]CalibrationPoint, error) {
+func (cal *calibration) curve(ctx context.Context, space Space) ([]CalibrationPoint, error) {
 	var points []CalibrationPoint
 	widths := slices.DeleteFunc(slices.Clone(searchWidths), func(w int) bool {
 		return w > 16 && w > 2*cal.gen.index.Len()
 	})
 	for _, ef := range widths {
-		got, err := cal.atWidth(space, ef, widths)
+		got, err := cal.atWidth(ctx, space, ef, widths)
 		if err != nil {
 			return nil, err
 		}
@@ -282,7 +288,7 @@ func (cal *calibration) curve(space Space) ([]CalibrationPoint, error) {
 }
 
 // atWidth measures one ef, with every rerank up to it in input space.
-func (cal *calibration) atWidth(space Space, ef int, widths []int) ([]CalibrationPoint, error) {
+func (cal *calibration) atWidth(ctx context.Context, space Space, ef int, widths []int) ([]CalibrationPoint, error) {
 	began := time.Now()
 	k, truth := calibrationK, cal.truthLatent
 	if space == SpaceInput {
@@ -291,7 +297,7 @@ func (cal *calibration) atWidth(space Space, ef int, widths []int) ([]Calibratio
 	lists := make([][]index.Hit, len(cal.slots))
 	for q := range lists {
 		var err error
-		if lists[q], err = cal.ask(q, index.Params{K: k, EF: ef}); err != nil {
+		if lists[q], err = cal.ask(ctx, q, index.Params{K: k, EF: ef}); err != nil {
 			return nil, err
 		}
 	}

@@ -161,7 +161,9 @@ func (c *Collection) start() error {
 	}
 	go c.writeLoop()
 	go c.indexLoop()
-	c.maybeAutoFit()
+	if !c.resumeFit() {
+		c.maybeAutoFit()
+	}
 	return nil
 }
 

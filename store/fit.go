@@ -11,7 +11,6 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"github.com/latentdb/latentdb/embed"
-	bolt "go.etcd.io/bbolt"
 )
 
 // Bounds of the rows that training holds in memory.
@@ -38,6 +37,7 @@ type fitRun struct {
 	c         *Collection
 	opts      FitOptions
 	automatic bool
+	tries     int // how often it began and a crash ended it
 	number    uint64
 	began     time.Time
 	cancel    context.CancelFunc
@@ -45,6 +45,8 @@ type fitRun struct {
 	done      chan struct{}
 	report    *Report
 	err       error
+	// from is the generation whose model is tuned; nil begins with PCA.
+	from *generation
 	// told is closed when the last call of Progress so far has returned.
 	told chan struct{}
 }
@@ -126,16 +128,22 @@ func (o *FitOptions) validate() error {
 }
 
 func (c *Collection) startFit(ctx context.Context, opts *FitOptions, automatic bool) (*fitRun, error) {
-	run := &fitRun{c: c, automatic: automatic, began: time.Now(), done: make(chan struct{}), told: make(chan struct{})}
-	close(run.told)
+	run := &fitRun{automatic: automatic}
 	if opts != nil {
 		run.opts = *opts
 	}
-	if err := errors.Join(ctx.Err(), run.opts.validate()); err != nil {
-		return nil, err
+	return run, c.launch(ctx, run)
+}
+
+// launch begins a fit in the background.
+func (c *Collection) launch(ctx context.Context, run *fitRun) error {
+	run.c, run.began, run.done, run.told = c, time.Now(), make(chan struct{}), make(chan struct{})
+	close(run.told)
+	if err := errors.Join(ctx.Err(), run.opts.validate(), c.checkTuning(run.opts)); err != nil {
+		return err
 	}
 	if n := c.points.Load(); n < minFitPoints {
-		return nil, fmt.Errorf("%w: %d points, a fit needs at least %d", ErrTooFew, n, minFitPoints)
+		return fmt.Errorf("%w: %d points, a fit needs at least %d", ErrTooFew, n, minFitPoints)
 	}
 	for {
 		c.fits.mu.Lock()
@@ -144,19 +152,19 @@ func (c *Collection) startFit(ctx context.Context, opts *FitOptions, automatic b
 			break // with the lock held
 		}
 		c.fits.mu.Unlock()
-		if automatic || !other.automatic {
-			return nil, ErrFitRunning
+		if run.automatic || !other.automatic {
+			return ErrFitRunning
 		}
 		other.cancel()
 		<-other.done
 	}
 	defer c.fits.mu.Unlock()
 	if c.stopped() {
-		return nil, ErrClosed
+		return ErrClosed
 	}
 	var err error
-	if run.number, err = c.nextGeneration(); err != nil {
-		return nil, err
+	if run.number, err = c.noteFit(run); err != nil {
+		return err
 	}
 	ctx, run.cancel = context.WithCancel(ctx)
 	run.cancelled = ctx.Done()
@@ -164,20 +172,7 @@ func (c *Collection) startFit(ctx context.Context, opts *FitOptions, automatic b
 	c.fits.status = FitStatus{State: FitRunning, Generation: run.number, Stage: "read"}
 	c.fits.running.Add(1)
 	go run.run(ctx)
-	return run, nil
-}
-
-// nextGeneration takes a number that no generation ever had.
-func (c *Collection) nextGeneration() (n uint64, err error) {
-	err = c.update(func(tx *bolt.Tx) error {
-		g, err := groundOf(tx)
-		if err != nil {
-			return err
-		}
-		n = g.number(keyGeneration) + 1
-		return g.putNumber(keyGeneration, n)
-	})
-	return n, err
+	return nil
 }
 
 func (r *fitRun) run(ctx context.Context) {
@@ -191,6 +186,7 @@ func (r *fitRun) run(ctx context.Context) {
 		if err := os.RemoveAll(c.generationDir(r.number)); err != nil {
 			c.log.Warn("removing an unfinished generation", "generation", r.number, "error", err)
 		}
+		c.forgetFit(r.number)
 	}
 	r.update(func(s *FitStatus) {
 		s.Stage, s.ETASeconds = "", 0
@@ -251,6 +247,12 @@ func (r *fitRun) make(ctx context.Context) (*Report, error) {
 	c := r.c
 	gen := &generation{number: r.number, tail: newTail()}
 	gen.stats.Seq = c.published.Load()
+	if r.opts.FineTune {
+		r.from = c.active.Load()
+		if err := c.checkTuning(r.opts); err != nil {
+			return nil, err // another generation was activated meanwhile
+		}
+	}
 	sample, err := r.sample(ctx, gen)
 	if err != nil {
 		return nil, err
@@ -306,6 +308,9 @@ func (r *fitRun) train(ctx context.Context, gen *generation, rows blas32.General
 	}
 	if r.opts.AutoDim {
 		tc.Dim = 0
+	}
+	if r.from != nil {
+		tc.From, tc.Dim, tc.Encoder = r.from.model, 0, embed.Auto // its own
 	}
 	began := time.Now()
 	tc.Progress = func(p embed.Progress) {

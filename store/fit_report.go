@@ -13,7 +13,7 @@ func (r *fitRun) firstReport(gen *generation, result *embed.Result, sample *fitS
 	learned, pca := result.Learned, result.PCA
 	return &Report{
 		Generation: gen.number, Source: gen.fitted.Spec().Kind(), Features: gen.fitted.Width(),
-		Dim: gen.model.Dim(), Encoder: string(gen.model.Encoder()), HeldOut: len(result.Held),
+		Dim: gen.model.Dim(), Encoder: string(gen.model.Encoder()), HeldOut: len(result.Held), Examined: len(result.Examined),
 		MSE: Versus{learned.MSE, pca.MSE}, MSEInput: Versus{learned.MSEInput, pca.MSEInput},
 		RecallAt10: Versus{learned.Recall10, pca.Recall10}, RecallAt50: Versus{learned.Recall50, pca.Recall50},
 		RecallAt100:    Versus{learned.Recall100, pca.Recall100},
@@ -59,6 +59,9 @@ func (r *fitRun) finishReport(gen *generation) error {
 // take keeps which points were held out, and as many that were not.
 func (s *fitStats) take(result *embed.Result, sample *fitSample) {
 	sample.held = result.Held
+	for _, i := range result.Examined {
+		s.Examined = append(s.Examined, sample.slots[i])
+	}
 	isHeld := make(map[int]bool, len(sample.held))
 	for _, i := range sample.held {
 		isHeld[i] = true

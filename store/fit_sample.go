@@ -30,7 +30,9 @@ func (r *fitRun) sample(ctx context.Context, gen *generation) (*fitSample, error
 		return nil, err
 	}
 	allow := index.NewBitmap(slots...)
-	if gen.fitted, err = c.Config().Source.Fit(c.records(ctx, allow)); err != nil {
+	if r.from != nil {
+		gen.fitted = r.from.fitted // the rows that its model knows
+	} else if gen.fitted, err = c.Config().Source.Fit(c.records(ctx, allow)); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	width := gen.fitted.Width()

@@ -76,6 +76,8 @@ type fitStats struct {
 	Seq uint64 `json:"seq"`
 	// HeldOut are the slots that training never saw.
 	HeldOut []uint32 `json:"held_out"`
+	// Examined are those of them that the report's errors and recalls are of.
+	Examined []uint32 `json:"examined,omitempty"`
 	// Train are slots that training saw, as many as HeldOut.
 	Train []uint32 `json:"train"`
 }

@@ -27,6 +27,7 @@ var (
 	keyNextSlot       = []byte("next_slot")
 	keyPoints         = []byte("points")
 	keyGeneration     = []byte("last_generation")
+	keyPendingFit     = []byte("pending_fit")
 	keyPrefixActive   = "active:"
 	fieldBucketPrefix = "field:"
 )

@@ -26,6 +26,8 @@ func runChild(role string) int {
 	switch role {
 	case "writer":
 		err = childWriter(os.Getenv(childDir), os.Getenv(childSeed))
+	case "fitter":
+		err = childFitter(os.Getenv(childDir))
 	case "holder":
 		err = childHolder(os.Getenv(childDir))
 	default:

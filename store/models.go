@@ -351,7 +351,7 @@ func (c *Collection) commitSwitch(gen *generation, isNew bool, dropped *[]uint64
 				}
 			}
 		}
-		return g.setActive(gen.number)
+		return errors.Join(g.setActive(gen.number), g.clearPendingFit(gen.number))
 	})
 	if err != nil {
 		return err

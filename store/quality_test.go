@@ -13,21 +13,9 @@ import (
 func TestReportFromOutside(t *testing.T) {
 	c, vectors, report := sharedVectors(t)
 	gen := c.active.Load()
-	var held []ID
-	if err := c.view(func(g *ground) error {
-		for _, slot := range gen.stats.HeldOut {
-			e, _, err := g.entry(slot)
-			if err != nil {
-				return err
-			}
-			held = append(held, e.id)
-		}
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if len(held) != report.HeldOut || len(held) < 50 {
-		t.Fatalf("%d points were held out, the report says %d", len(held), report.HeldOut)
+	all, held := idsOf(t, c, gen.stats.HeldOut), idsOf(t, c, gen.stats.Examined)
+	if len(all) != report.HeldOut || len(held) != report.Examined || len(held) < 50 {
+		t.Fatalf("%d of %d points held out were examined, the report says %d of %d", len(held), len(all), report.Examined, report.HeldOut)
 	}
 	back, err := c.Reconstruct(ctx, held...)
 	if err != nil {
@@ -47,7 +35,7 @@ func TestReportFromOutside(t *testing.T) {
 	if report.MSE.Model > report.MSE.PCA {
 		t.Errorf("kept a model of error %v, PCA's is %v", report.MSE.Model, report.MSE.PCA)
 	}
-	checkRecalls(t, c, vectors, held, report)
+	checkRecalls(t, c, vectors, all, held, report)
 	if want := float64(sharedWidth*4) / float64(c.active.Load().model.CodeSize()); report.Compression != want {
 		t.Errorf("compression %v, want %v", report.Compression, want)
 	}
@@ -55,6 +43,23 @@ func TestReportFromOutside(t *testing.T) {
 	if err != nil || math.Abs(report.BytesPerPoint.RAM-float64(info.RAMBytes)/1500) > 1 {
 		t.Errorf("%v bytes per point, the index has %d in all, %v", report.BytesPerPoint.RAM, info.RAMBytes, err)
 	}
+}
+
+func idsOf(t *testing.T, c *Collection, slots []uint32) (ids []ID) {
+	t.Helper()
+	if err := c.view(func(g *ground) error {
+		for _, slot := range slots {
+			e, _, err := g.entry(slot)
+			if err != nil {
+				return err
+			}
+			ids = append(ids, e.id)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return ids
 }
 
 func closeTo(t *testing.T, what string, got, want, tolerance float64) {
@@ -66,7 +71,7 @@ func closeTo(t *testing.T, what string, got, want, tolerance float64) {
 
 // checkRecalls counts the true 10 neighbours of held-out points, among the
 // points that were not held out, in the first 10, 50 and 100 by latents.
-func checkRecalls(t *testing.T, c *Collection, vectors [][]float32, held []ID, report *Report) {
+func checkRecalls(t *testing.T, c *Collection, vectors [][]float32, all, held []ID, report *Report) {
 	t.Helper()
 	var rows []any
 	for _, v := range vectors {
@@ -78,7 +83,7 @@ func checkRecalls(t *testing.T, c *Collection, vectors [][]float32, held []ID, r
 	}
 	var references []uint64
 	for i := range uint64(len(vectors)) {
-		if !slices.Contains(held, NumID(i)) {
+		if !slices.Contains(all, NumID(i)) {
 			references = append(references, i)
 		}
 	}

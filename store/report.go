@@ -23,9 +23,12 @@ type Report struct {
 	Dim      int    `json:"dim"`
 	Encoder  string `json:"encoder"`
 	// Engine is the index in use after every engine's recall was measured.
-	Engine  string `json:"engine"`
-	Points  int    `json:"points"`
-	HeldOut int    `json:"held_out"`
+	Engine string `json:"engine"`
+	Points int    `json:"points"`
+	// HeldOut is how many points training never saw, and Examined how many of
+	// them, those that chose no checkpoint, errors and recalls are measured on.
+	HeldOut  int `json:"held_out"`
+	Examined int `json:"examined"`
 	// MSE is the mean squared error per feature in standardised space, MSEInput
 	// in the record's own units.
 	MSE      Versus `json:"mse"`
@@ -106,6 +109,10 @@ type FitOptions struct {
 	Epochs int
 	// Seed fixes everything that is drawn. Default 1.
 	Seed uint64
+	// FineTune goes on from the active generation's network instead of PCA: its
+	// front end, size and encoder stay, and a quarter of the epochs is enough.
+	// For points that have changed little; it needs a network to go on from.
+	FineTune bool
 	// Progress, if set, is called after each step of note, one call at a time,
 	// and the fit waits for it: it should be quick. It may read, cancel the fit,
 	// drop the collection and close the database. It must not call WaitFit, which

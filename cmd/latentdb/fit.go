@@ -26,6 +26,8 @@ type fitOptions struct {
 	Encoder embed.Encoder `json:"encoder,omitempty"`
 	Epochs  int           `json:"epochs,omitempty"`
 	Seed    uint64        `json:"seed,omitempty"`
+	// FineTune goes on from the active generation's network.
+	FineTune bool `json:"fine_tune,omitempty"`
 }
 
 func (a *app) fitCommand() *cobra.Command {
@@ -51,6 +53,7 @@ in numbers measured on points that training never saw.`,
 	cmd.Flags().StringVar(&encoder, "encoder", "", "auto, deep, linear or pca (default: the collection's)")
 	cmd.Flags().IntVar(&opts.Epochs, "epochs", 0, "passes over the data (default: by the number of points)")
 	cmd.Flags().Uint64Var(&opts.Seed, "seed", 0, "seed of everything that is drawn (default 1)")
+	cmd.Flags().BoolVar(&opts.FineTune, "fine-tune", false, "go on from the active generation's network, for points that have changed little")
 	a.targetFlags(cmd)
 	a.jsonFlag(cmd)
 	return cmd

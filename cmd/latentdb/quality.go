@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -34,9 +37,28 @@ func (a *app) quality(ctx context.Context, c *client.Client, name string) error 
 		if err := reportTable(&r).print(a.stdout); err != nil {
 			return err
 		}
-		return a.printf("\nmeasured on %d points that training never saw; latent size %d (%s)\n",
-			r.HeldOut, r.Dim, r.Settings.DimReason)
+		return a.printf("\nmeasured on %d points that neither taught nor chose anything; latent size %d (%s)\n%s\n",
+			r.Examined, r.Dim, r.Settings.DimReason, chosen(r.Settings))
 	})
+}
+
+// chosen says how the network was trained, and why it is what it is.
+func chosen(s store.Settings) string {
+	if len(s.Hidden) == 0 {
+		return "encoder: " + s.Reason
+	}
+	sizes := make([]string, len(s.Hidden))
+	for i, h := range s.Hidden {
+		sizes[i] = strconv.Itoa(h)
+	}
+	return fmt.Sprintf("encoder: hidden layers of %s, batches of %d, rate %v, epoch %d of %d kept, seed %d, %d rows (%s)",
+		strings.Join(sizes, " and "), s.Batch, s.LearningRate, s.Kept, s.Epochs, s.Seed, s.SampledRows, s.Reason)
+}
+
+// code is the first word of how latents are stored; why comes after it.
+func code(text string) string {
+	name, _, _ := strings.Cut(text, ":")
+	return name
 }
 
 // reportTable sets the model against PCA of the same size.
@@ -55,6 +77,7 @@ func reportTable(r *store.Report) *table {
 	} {
 		t.row(at.name, percent(at.share.Model), percent(at.share.PCA))
 	}
+	t.row("neighbours in top 10 lost by "+code(r.Settings.Code), percent(r.Int8RecallLoss))
 	t.row("bytes per point, input", r.BytesPerPoint.Input)
 	t.row("bytes per point, RAM", r.BytesPerPoint.RAM)
 	t.row("bytes per point, disk", r.BytesPerPoint.Disk)

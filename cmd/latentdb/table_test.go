@@ -60,7 +60,7 @@ func testFit(t *testing.T, on target) {
 		t.Errorf("an epoch is shown before there is one:\n%s", got.stderr)
 	}
 	contains(t, got.stdout, "generation 1", "PCA", "error per feature", "compression")
-	if strings.Contains(got.stdout, "epoch") {
+	if strings.Contains(got.stdout, "fit: ") {
 		t.Errorf("progress is among the results:\n%s", got.stdout)
 	}
 	var r, shown store.Report
