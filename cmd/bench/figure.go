@@ -11,11 +11,11 @@ import (
 
 // bench is one run of a suite.
 type bench struct {
-	data, mnist, python string
-	only                string
-	quick               bool
-	out, log            io.Writer
-	figures             []figure
+	data, mnist, words, python string
+	only                       string
+	quick                      bool
+	out, log                   io.Writer
+	figures                    []figure
 }
 
 // figure is one number measured against a floor and a goal.

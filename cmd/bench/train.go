@@ -34,7 +34,7 @@ func trainSuite(ctx context.Context, b *bench) error {
 	for _, part := range []struct {
 		number string
 		run    func(context.Context) error
-	}{{"1", t.products}, {"2", t.epochs}, {"2", t.cores}, {"3", t.quality}, {"6", t.sets}} {
+	}{{"1", t.products}, {"2", t.epochs}, {"2", t.cores}, {"3", t.quality}, {"4", t.wordSets}, {"5", t.codes}, {"6", t.sets}, {"7", t.large}} {
 		if !b.wants(part.number) {
 			continue
 		}
