@@ -82,7 +82,7 @@ func newDescent(m *Model, layout Layout, r recipe, workers int) *descent {
 // gradients in the model's parameters.
 func (d *descent) gradients() float64 {
 	m, batch := d.model, d.x.Rows
-	m.standardise(d.u, d.x)
+	parallel(d.workers, batch, 16, func(lo, hi int) { m.standardise(rowsOf(d.u, lo, hi), rowsOf(d.x, lo, hi)) })
 	m.encodeInto(d.z, d.u, d.tapeE, d.workers)
 	m.decodeInto(d.uhat, d.z, d.y, d.tapeD, d.workers)
 	loss := d.reconstruction()
@@ -232,7 +232,8 @@ func (t *trainer) epoch(ctx context.Context, d *descent, epoch int, r recipe) (f
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		gather(d.x, t.train, order[s*r.batch:(s+1)*r.batch])
+		rows := order[s*r.batch : (s+1)*r.batch]
+		parallel(d.workers, len(rows), 16, func(lo, hi int) { gather(rowsOf(d.x, lo, hi), t.train, rows[lo:hi]) })
 		sum += d.gradients()
 		d.optimiser.update(oneCycle(r.rate, (epoch-1)*steps+s, r.epochs*steps), d.workers)
 	}

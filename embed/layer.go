@@ -64,10 +64,15 @@ func (l *linear) forward(y, x blas32.General, add bool) {
 		beta = 1
 	}
 	gemm(blas.NoTrans, blas.NoTrans, 1, x, l.w, beta, y)
+	l.addBias(y, 0, y.Rows)
+}
+
+// addBias adds b to rows lo to hi of y.
+func (l *linear) addBias(y blas32.General, lo, hi int) {
 	if l.b == nil {
 		return
 	}
-	for i := range y.Rows {
+	for i := lo; i < hi; i++ {
 		vec.Add(Row(y, i), l.b)
 	}
 }
@@ -141,8 +146,13 @@ func (m *mlp) newTape(batch int) *tape {
 func (m *mlp) forward(y, x blas32.General, t *tape, workers int) {
 	for i, l := range m.layers[:len(m.layers)-1] {
 		pre, post := rowsOf(t.pre[i], 0, x.Rows), rowsOf(t.post[i], 0, x.Rows)
-		l.forward(pre, x, false)
-		each(workers, pre, func(lo, hi int) { vec.GELU(post.Data[lo:hi], pre.Data[lo:hi]) })
+		gemm(blas.NoTrans, blas.NoTrans, 1, x, l.w, 0, pre)
+		parallel(workers, pre.Rows, 16, func(lo, hi int) {
+			l.addBias(pre, lo, hi)
+			for i := lo; i < hi; i++ {
+				vec.GELU(Row(post, i), Row(pre, i))
+			}
+		})
 		x = post
 	}
 	m.layers[len(m.layers)-1].forward(y, x, true)

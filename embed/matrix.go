@@ -1,11 +1,10 @@
 package embed
 
 import (
-	"sync"
-
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 
+	"github.com/latentdb/latentdb/embed/internal/crew"
 	"github.com/latentdb/latentdb/embed/internal/sgemm"
 )
 
@@ -64,18 +63,7 @@ func gemm(ta, tb blas.Transpose, alpha float32, a, b blas32.General, beta float3
 // parallel calls f over [0,n) cut into pieces of at least grain, on up to
 // workers goroutines. f must write only to its own piece, so that the number
 // of workers changes no result.
-func parallel(workers, n, grain int, f func(lo, hi int)) {
-	pieces := min(workers, (n+grain-1)/grain)
-	if pieces <= 1 {
-		f(0, n)
-		return
-	}
-	var wg sync.WaitGroup
-	for p := range pieces {
-		wg.Go(func() { f(p*n/pieces, (p+1)*n/pieces) })
-	}
-	wg.Wait()
-}
+func parallel(workers, n, grain int, f func(lo, hi int)) { crew.Share(workers, n, grain, f) }
 
 // parallelElements is parallel over elements. It cuts at multiples of 64: kernels
 // take elements some at a time and round the last few otherwise, and which

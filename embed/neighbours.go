@@ -72,14 +72,16 @@ func square(m blas32.General, b int) blas32.General {
 }
 
 // distanceBlock is the number of rows of a block of squaredDistances.
-const distanceBlock = 64
+const distanceBlock = 128
 
 // squaredDistances fills d with ‖x_i − x_j‖². Products are taken for j from i's
 // block on; what lies left of it is copied from its mirror image.
 func (n *neighbourLoss) squaredDistances(d, x blas32.General, workers int) {
-	for i := range x.Rows {
-		n.norms[i] = vec.Squares(Row(x, i))
-	}
+	parallel(workers, x.Rows, 16, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			n.norms[i] = vec.Squares(Row(x, i))
+		}
+	})
 	for lo := 0; lo < x.Rows; lo += distanceBlock {
 		hi := min(lo+distanceBlock, x.Rows)
 		part := rowsOf(d, lo, hi)
@@ -92,12 +94,14 @@ func (n *neighbourLoss) squaredDistances(d, x blas32.General, workers int) {
 			vec.AddNorms(Row(d, i)[from:], n.norms[from:d.Rows], n.norms[i])
 		}
 	})
-	for i := range d.Rows {
-		row := Row(d, i)[:i-i%distanceBlock]
-		for j := range row {
-			row[j] = d.Data[j*d.Stride+i]
+	parallel(workers, d.Rows, 16, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			row := Row(d, i)[:i-i%distanceBlock]
+			for j := range row {
+				row[j] = d.Data[j*d.Stride+i]
+			}
 		}
-	}
+	})
 }
 
 // temperature is τ_i, from row i's squared distances.

@@ -50,16 +50,12 @@ var packed = sync.Pool{New: func() any {
 
 // packB lays out rows pc to pc+kc of columns jc to jc+nc of B, panel by panel,
 // each row by row, zeros beyond nc.
-func (p *product) packB(buf []float32, workers, pc, kc, jc, nc int) panels {
-	count := (nc + p.shape.cols - 1) / p.shape.cols
-	share(workers, count, 4, func(lo, hi int) {
-		for t := lo; t < hi; t++ {
-			j := t * p.shape.cols
-			cols := min(p.shape.cols, nc-j)
-			width := p.shape.panel(cols)
-			p.b.packPanel(buf[j*kc:][:kc*width], width, pc, kc, jc+j, cols)
-		}
-	})
+func (p *product) packB(buf []float32, pc, kc, jc, nc int) panels {
+	for j := 0; j < nc; j += p.shape.cols {
+		cols := min(p.shape.cols, nc-j)
+		width := p.shape.panel(cols)
+		p.b.packPanel(buf[j*kc:][:kc*width], width, pc, kc, jc+j, cols)
+	}
 	return panels{buf, kc}
 }
 

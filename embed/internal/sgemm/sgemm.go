@@ -11,10 +11,11 @@ package sgemm
 
 import (
 	"runtime"
-	"sync"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/gonum"
+
+	"github.com/latentdb/latentdb/embed/internal/crew"
 )
 
 // Implementation is a blas.Float32Level3. The zero value is ready for use.
@@ -116,47 +117,37 @@ type product struct {
 	m, n, k int
 }
 
-// run goes through the product block by block. Blocks of k are as equal as can
-// be, so that none is too short to be worth its pass over c.
+// run gives every processor some rows of A. Each packs B for itself: to read what
+// another has just written costs more than to write it again.
 func (p product) run() {
-	panels := packed.Get().(*[]float32)
-	defer packed.Put(panels)
 	workers := runtime.GOMAXPROCS(0)
 	if p.m*p.n*p.k < sharedWork {
 		workers = 1
 	}
+	tiles := (p.m + p.shape.rows - 1) / p.shape.rows
+	crew.Share(workers, tiles, 1, func(lo, hi int) {
+		p.rows(lo*p.shape.rows, min(p.m, hi*p.shape.rows))
+	})
+}
+
+// rows computes rows lo to hi block by block. Blocks of k are as equal as can be,
+// so that none is too short to be worth its pass over c.
+func (p product) rows(lo, hi int) {
+	buf := packed.Get().(*[]float32)
+	defer packed.Put(buf)
+	add := p.add
 	parts := (p.k + blockK - 1) / blockK
 	for jc := 0; jc < p.n; jc += blockN {
 		nc := min(blockN, p.n-jc)
 		for part := range parts {
 			pc, end := part*p.k/parts, (part+1)*p.k/parts
-			b := p.packB(*panels, workers, pc, end-pc, jc, nc)
-			block := p
-			block.add = p.add || part > 0
-			tiles := (p.m + p.shape.rows - 1) / p.shape.rows
-			share(workers, tiles, 1, func(lo, hi int) {
-				last := min(p.m, hi*p.shape.rows)
-				for ic := lo * p.shape.rows; ic < last; ic += blockM {
-					block.multiply(b, ic, min(last, ic+blockM), pc, end-pc, jc, nc)
-				}
-			})
+			b := p.packB(*buf, pc, end-pc, jc, nc)
+			p.add = add || part > 0
+			for ic := lo; ic < hi; ic += blockM {
+				p.multiply(b, ic, min(hi, ic+blockM), pc, end-pc, jc, nc)
+			}
 		}
 	}
-}
-
-// share cuts [0,n) over workers, in pieces of at least grain.
-func share(workers, n, grain int, f func(lo, hi int)) {
-	pieces := min(workers, n/grain)
-	if pieces <= 1 {
-		f(0, n)
-		return
-	}
-	var wg sync.WaitGroup
-	for p := 1; p < pieces; p++ {
-		wg.Go(func() { f(p*n/pieces, (p+1)*n/pieces) })
-	}
-	f(0, n/pieces)
-	wg.Wait()
 }
 
 // multiply takes rows lo to hi of A by the panels of columns jc to jc+nc of B.

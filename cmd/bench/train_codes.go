@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/latentdb/latentdb/embed"
+	"github.com/latentdb/latentdb/embed/source"
+)
+
+// quantised is what a quantiser of the peers finds of the true 10 neighbours.
+type quantised struct {
+	R10  float64 `json:"r10"`
+	R100 float64 `json:"r100"`
+}
+
+// codes measures what 8, 16 and 32 bytes a vector keep: int8 latents beside PCA
+// with int8 and faiss's quantisers of as many bytes.
+func (t *training) codes(ctx context.Context) error {
+	if err := t.loadMNIST(); err != nil {
+		return err
+	}
+	words, err := t.frequentWords()
+	if err != nil {
+		return err
+	}
+	sets := []struct {
+		name string
+		rows blas32.General
+	}{{"mnist", t.rows}, {"words", words}, {"emb_images", t.imageEmbeddings()}}
+	for _, s := range sets {
+		for _, bytes := range []int{8, 16, 32} {
+			if err := t.codesOf(ctx, s.name, s.rows, bytes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *training) imageEmbeddings() blas32.General {
+	set, err := dataSet{path: "emb_images/CIFAR10_0_resnet18_512.npy", spec: source.Vector{}}.load(t.data)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.logf("emb_images: %v", err)
+		}
+		return blas32.General{}
+	}
+	return set.rows
+}
+
+func (t *training) codesOf(ctx context.Context, name string, rows blas32.General, bytes int) error {
+	label := fmt.Sprintf("train.5.%s.%d", name, bytes)
+	overPCA := figure{Name: label + ".pca", What: fmt.Sprintf("%s, %d bytes: recall@10 beside PCA with int8", name, bytes), Floor: ptr(1.0), Goal: ptr(1.0), Better: higher}
+	best := figure{Name: label + ".best", What: fmt.Sprintf("%s, %d bytes: recall@10 beside the best of faiss PQ, OPQ and residual", name, bytes), Better: higher}
+	if bytes == 32 {
+		best.Goal = ptr(1.0)
+	}
+	defer func() { t.add(overPCA); t.add(best) }()
+	if rows.Rows == 0 {
+		return nil
+	}
+	layout := embed.NumericLayout(rows.Cols)
+	cfg := embed.Config{Encoder: embed.Deep, Dim: bytes, Workers: runtime.NumCPU()}
+	ours, err := embed.Train(ctx, layout, rows, cfg)
+	if err != nil {
+		return err
+	}
+	cfg.Encoder = embed.PCA
+	pca, err := embed.Train(ctx, layout, rows, cfg)
+	if err != nil {
+		return err
+	}
+	overPCA.Ours, overPCA.Peer = &ours.Int8.Recall10, &pca.Int8.Recall10
+	best.Ours = &ours.Int8.Recall10
+	t.logf("%s, %d bytes: int8 latents r@10 %.3f r@100 %.3f, PCA with int8 %.3f %.3f", name, bytes,
+		ours.Int8.Recall10, ours.Int8.Recall100, pca.Int8.Recall10, pca.Int8.Recall100)
+	if t.peer == nil || t.quick {
+		return nil
+	}
+	found, err := t.quantise(rows, ours, bytes)
+	if err != nil {
+		return err
+	}
+	most := 0.0
+	for _, kind := range []string{"pq", "opq", "rq"} {
+		t.logf("%s, %d bytes: faiss %s r@10 %.3f r@100 %.3f", name, bytes, kind, found[kind].R10, found[kind].R100)
+		most = max(most, found[kind].R10)
+	}
+	best.Peer = &most
+	return nil
+}
+
+// quantise has the peers code the rows that ours learned from, and look for the
+// neighbours of those it was examined on.
+func (t *training) quantise(rows blas32.General, ours *embed.Result, bytes int) (found map[string]quantised, err error) {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	held := make(map[int]bool, len(ours.Held))
+	for _, i := range ours.Held {
+		held[i] = true
+	}
+	var base []int
+	for i := range rows.Rows {
+		if !held[i] {
+			base = append(base, i)
+		}
+	}
+	paths := map[string][]int{"base": base, "queries": ours.Examined}
+	for name, at := range paths {
+		if err := writeRows(filepath.Join(dir, name), rows, at); err != nil {
+			return nil, err
+		}
+	}
+	err = t.peer.ask(map[string]any{"call": "quantise", "base": filepath.Join(dir, "base"), "queries": filepath.Join(dir, "queries"),
+		"width": rows.Cols, "size": bytes}, &found)
+	return found, err
+}
+
+// writeRows writes some rows as little-endian float32, one after another.
+func writeRows(path string, rows blas32.General, at []int) error {
+	out := make([]byte, 0, 4*len(at)*rows.Cols)
+	for _, i := range at {
+		for _, x := range embed.Row(rows, i) {
+			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(x))
+		}
+	}
+	return os.WriteFile(path, out, 0o600)
+}
