@@ -70,16 +70,17 @@ func (c *Collection) measure(ctx context.Context, gen *generation, sample *fitSa
 // measureResiduals keeps how well held-out rows are reconstructed.
 func (g *generation) measureResiduals(sample *fitSample) error {
 	sum := make([]float64, g.fitted.Width())
-	for _, i := range sample.held {
+	held := sample.rows.Rows
+	for i := range held {
 		_, residual, err := g.residual(embed.Row(sample.rows, i))
 		if err != nil {
 			return err
 		}
 		e := meanSquare(residual)
-		g.stats.HeldOutMSE += e / float64(len(sample.held))
+		g.stats.HeldOutMSE += e / float64(held)
 		g.stats.MaxHeldOutMSE = max(g.stats.MaxHeldOutMSE, e)
 		for j, x := range residual {
-			sum[j] += float64(x) * float64(x) / float64(len(sample.held))
+			sum[j] += float64(x) * float64(x) / float64(held)
 		}
 	}
 	g.stats.ResidualVariance = make([]float32, len(sum))
@@ -90,13 +91,10 @@ func (g *generation) measureResiduals(sample *fitSample) error {
 }
 
 func newCalibration(ctx context.Context, c *Collection, gen *generation, sample *fitSample) (*calibration, error) {
-	held := sample.held[:min(len(sample.held), calibrationQueries)]
-	cal := &calibration{c: c, gen: gen, rows: embed.NewMatrix(len(held), sample.rows.Cols)}
-	for i, at := range held {
-		copy(embed.Row(cal.rows, i), embed.Row(sample.rows, at))
-		cal.slots = append(cal.slots, sample.slots[at])
-	}
-	z, err := gen.indexRows(cal.rows.Data)
+	n := min(sample.rows.Rows, calibrationQueries)
+	cal := &calibration{c: c, gen: gen, slots: sample.slots[:n], rows: sample.rows}
+	cal.rows.Rows = n
+	z, err := gen.indexRows(slices.Clone(cal.rows.Data[:n*cal.rows.Stride]))
 	if err != nil {
 		return nil, err
 	}
@@ -199,28 +197,52 @@ func (cal *calibration) engines(ctx context.Context) error {
 	if name == EngineFlat {
 		return nil
 	}
-	built := gen.index
-	if err := cal.replaceByFlat(ctx); err != nil {
-		return err
-	}
-	flat, err := cal.engineReport(ctx)
+	flat, err := cal.flatReport(ctx)
 	if err != nil {
 		return err
 	}
 	if flat.Chosen = !rep.Chosen; flat.Chosen {
 		flat.Reason = "the exact scan, for no other engine meets the recall"
 		gen.report.Engine = EngineFlat
+		if gen.index, err = cal.flat(ctx, math.MaxInt); err != nil {
+			return err
+		}
 	} else {
 		flat.Reason = "exact, but scans every latent"
-		gen.index = built
 	}
 	gen.report.Engines = append(gen.report.Engines, flat)
 	return nil
 }
 
+// flatSample is how many points tell what the exact index takes for each.
+const flatSample = 10_000
+
+// flatReport measures the exact scan by that of the index there is, and what an
+// index for it would take by a small one: a large one only to be measured would
+// be a good part of a fit's memory.
+func (cal *calibration) flatReport(ctx context.Context) (EngineReport, error) {
+	small, err := cal.flat(ctx, flatSample)
+	if err != nil {
+		return EngineReport{}, err
+	}
+	rep := EngineReport{Name: EngineFlat, Recall: 1, BytesPerPoint: bytesPerPoint(small)}
+	began := time.Now()
+	for q := range cal.slots {
+		if _, err := cal.ask(ctx, q, index.Params{K: calibrationK, Exact: true}); err != nil {
+			return rep, err
+		}
+	}
+	rep.Microseconds = float64(time.Since(began).Microseconds()) / float64(len(cal.slots))
+	return rep, nil
+}
+
+func bytesPerPoint(idx index.Index) float64 {
+	return math.Round(float64(idx.Bytes())/float64(max(1, idx.Len()))*10) / 10
+}
+
 func (cal *calibration) engineReport(ctx context.Context) (EngineReport, error) {
 	idx := cal.gen.index
-	rep := EngineReport{Name: idx.Engine(), BytesPerPoint: math.Round(float64(idx.Bytes())/float64(max(1, idx.Len()))*10) / 10}
+	rep := EngineReport{Name: idx.Engine(), BytesPerPoint: bytesPerPoint(idx)}
 	var sum float64
 	began := time.Now()
 	for q := range cal.slots {
@@ -235,26 +257,29 @@ func (cal *calibration) engineReport(ctx context.Context) (EngineReport, error) 
 	return rep, nil
 }
 
-// replaceByFlat makes the exact index of the rows that the present one holds.
-func (cal *calibration) replaceByFlat(ctx context.Context) error {
+// flat makes the exact index of the rows that the present one holds, or of the
+// first most of them.
+func (cal *calibration) flat(ctx context.Context, most int) (index.Index, error) {
 	gen := cal.gen
 	flat, err := index.Flat.New(index.Config{Dim: gen.width(), Metric: Euclid})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	row := make([]float32, gen.width())
 	for slot := range gen.index.Slots() {
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
+		}
+		if flat.Len() == most {
+			break
 		}
 		if gen.index.Row(row, slot) {
 			if err := flat.Upsert(slot, row); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	gen.index = flat
-	return nil
+	return flat, nil
 }
 
 // curve measures recall over settings of a space's search, cheapest first,

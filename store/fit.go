@@ -266,6 +266,7 @@ func (r *fitRun) make(ctx context.Context) (*Report, error) {
 	}
 	gen.report = r.firstReport(gen, result, sample)
 	gen.stats.take(result, sample)
+	sample.keepHeld(result.Held)
 	engine := c.Config().Engine
 	if engine == EngineAuto {
 		engine = EngineHNSW

@@ -58,24 +58,34 @@ func (r *fitRun) finishReport(gen *generation) error {
 
 // take keeps which points were held out, and as many that were not.
 func (s *fitStats) take(result *embed.Result, sample *fitSample) {
-	sample.held = result.Held
 	for _, i := range result.Examined {
 		s.Examined = append(s.Examined, sample.slots[i])
 	}
-	isHeld := make(map[int]bool, len(sample.held))
-	for _, i := range sample.held {
+	isHeld := make(map[int]bool, len(result.Held))
+	for _, i := range result.Held {
 		isHeld[i] = true
 		s.HeldOut = append(s.HeldOut, sample.slots[i])
 	}
-	stride := max(1, (sample.rows.Rows-len(sample.held))/max(1, len(sample.held)))
-	for i, n := 0, 0; i < sample.rows.Rows && len(sample.train) < len(sample.held); i++ {
+	rows, held := sample.rows.Rows, len(result.Held)
+	stride := max(1, (rows-held)/max(1, held))
+	for i, n := 0, 0; i < rows && len(s.Train) < held; i++ {
 		if isHeld[i] {
 			continue
 		}
 		if n%stride == 0 {
-			sample.train = append(sample.train, i)
 			s.Train = append(s.Train, sample.slots[i])
 		}
 		n++
 	}
+}
+
+// keepHeld gives up all rows but those that training never saw, which are all
+// that is still asked for: the others are most of a fit's memory.
+func (s *fitSample) keepHeld(held []int) {
+	rows, slots := embed.NewMatrix(len(held), s.rows.Cols), make([]uint32, len(held))
+	for at, i := range held {
+		copy(embed.Row(rows, at), embed.Row(s.rows, i))
+		slots[at] = s.slots[i]
+	}
+	s.rows, s.slots = rows, slots
 }

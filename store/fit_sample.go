@@ -14,12 +14,11 @@ import (
 	"github.com/latentdb/latentdb/index"
 )
 
-// fitSample is the rows that training sees, and their slots.
+// fitSample is the rows that training sees, later those held out of it, and their
+// slots.
 type fitSample struct {
 	rows  blas32.General
 	slots []uint32
-	// train and held are positions in rows.
-	held, train []int
 }
 
 // sample fits the front end and reads the rows of a uniform sample of points.
