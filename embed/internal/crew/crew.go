@@ -6,13 +6,14 @@ package crew
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 const (
-	// awake is how long a helper without work stays awake. It takes a processor
-	// that long from nobody: it yields to whatever else can run.
+	// awake is how long a helper without work stays awake, and a caller that waits
+	// for one. Both yield meanwhile to whatever else of the program can run.
 	awake = 200 * time.Microsecond
 	// looks is how often it looks for work before it yields and looks at the clock.
 	looks = 200
@@ -32,7 +33,32 @@ const (
 type place struct {
 	state atomic.Int32
 	work  func()
-	open  *atomic.Int32 // how many pieces its giver waits for
+	call  *call
+}
+
+// call is the pieces of one Share that helpers have.
+type call struct {
+	open atomic.Int32 // how many are not done
+	done sync.WaitGroup
+}
+
+// wait returns when all pieces are done. It sleeps only after a while: where
+// others want the processors, a helper may be long in coming, and needs this one.
+func (c *call) wait() {
+	var since time.Time
+	for i := 1; c.open.Load() > 0; i++ {
+		if i%looks != 0 {
+			continue
+		}
+		switch {
+		case since.IsZero():
+			since = time.Now()
+		case time.Since(since) > awake:
+			c.done.Wait()
+			return
+		}
+		runtime.Gosched()
+	}
 }
 
 var places [maxHelpers]place
@@ -47,11 +73,11 @@ func Share(workers, n, grain int, f func(lo, hi int)) {
 		f(0, n)
 		return
 	}
-	var open atomic.Int32
+	var c call
 	next, free := 1, min(maxHelpers, runtime.GOMAXPROCS(0)-1)
 	for i := 0; i < free && next < pieces; i++ {
 		lo, hi := next*n/pieces, (next+1)*n/pieces
-		if places[i].give(&open, func() { f(lo, hi) }) {
+		if places[i].give(&c, func() { f(lo, hi) }) {
 			next++
 		}
 	}
@@ -59,22 +85,19 @@ func Share(workers, n, grain int, f func(lo, hi int)) {
 	for ; next < pieces; next++ {
 		f(next*n/pieces, (next+1)*n/pieces)
 	}
-	for i := 1; open.Load() > 0; i++ {
-		if i%looks == 0 {
-			runtime.Gosched()
-		}
-	}
+	c.wait()
 }
 
 // give puts work down for the helper of a place, which it starts if there is none,
 // and tells whether the place was free.
-func (p *place) give(open *atomic.Int32, work func()) bool {
+func (p *place) give(c *call, work func()) bool {
 	there := p.state.CompareAndSwap(waiting, claimed)
 	if !there && !p.state.CompareAndSwap(absent, claimed) {
 		return false
 	}
-	open.Add(1)
-	p.work, p.open = work, open
+	c.open.Add(1)
+	c.done.Add(1)
+	p.work, p.call = work, c
 	p.state.Store(given)
 	if !there {
 		go p.help()
@@ -88,11 +111,12 @@ func (p *place) help() {
 	for i := 1; ; i++ {
 		if p.state.Load() == given {
 			p.work()
-			open := p.open
-			p.work, p.open = nil, nil
+			c := p.call
+			p.work, p.call = nil, nil
 			// Waiting before done: whoever waits for the piece may give the next at once.
 			p.state.Store(waiting)
-			open.Add(-1)
+			c.open.Add(-1)
+			c.done.Done()
 			since = time.Now()
 			continue
 		}
