@@ -245,22 +245,22 @@ func (t *training) encode(m *embed.Model, f *figure, batch, calls int) error {
 func (t *training) quality(ctx context.Context) error {
 	for _, q := range []struct {
 		dim                       int
-		name                      string
+		name, letters             string // letters of error, recall@10 and recall@50
 		mseFloor, mseGoal         float64
 		r10Floor, r10Goal         float64
 		r50Floor, r50Goal         float64
 		measureR10, measureR50mse bool
 	}{
-		{16, "16", .0124, .0110, 0, 0, .962, .975, false, true},
-		{32, "32", .0080, .0065, .74, .78, .995, .998, true, true},
-		{64, "64", 0, 0, .83, .86, 0, 0, true, false},
+		{16, "16", "a-b", .0124, .0110, 0, 0, .962, .975, false, true},
+		{32, "32", "ced", .0080, .0065, .74, .78, .995, .998, true, true},
+		{64, "64", "-f-", 0, 0, .83, .86, 0, 0, true, false},
 	} {
 		if err := t.loadMNIST(); err != nil {
 			return err
 		}
-		mse := figure{Name: "train.3a" + q.name, What: "MNIST, squared error a pixel, beside PCA", Better: lower}
-		r10 := figure{Name: "train.3b" + q.name, What: "MNIST, true 10 neighbours in the latent top 10", Better: higher}
-		r50 := figure{Name: "train.3c" + q.name, What: "MNIST, true 10 neighbours in the latent top 50", Better: higher}
+		mse := figure{Name: "train.3" + q.letters[0:1], What: "MNIST at " + q.name + " numbers, squared error a pixel", Better: lower}
+		r10 := figure{Name: "train.3" + q.letters[1:2], What: "MNIST at " + q.name + " numbers, true 10 neighbours in the latent top 10", Better: higher}
+		r50 := figure{Name: "train.3" + q.letters[2:3], What: "MNIST at " + q.name + " numbers, true 10 neighbours in the latent top 50", Better: higher}
 		if t.rows.Rows > 0 && !t.quick {
 			res, err := embed.Train(ctx, embed.NumericLayout(784), t.rows, embed.Config{Encoder: embed.Deep, Dim: q.dim, Workers: runtime.NumCPU()})
 			if err != nil {

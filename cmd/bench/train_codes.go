@@ -37,11 +37,13 @@ func (t *training) codes(ctx context.Context) error {
 		name string
 		rows blas32.General
 	}{{"mnist", t.rows}, {"words", words}, {"emb_images", t.imageEmbeddings()}}
+	letter := 'a' // two figures for each set and size
 	for _, s := range sets {
 		for _, bytes := range []int{8, 16, 32} {
-			if err := t.codesOf(ctx, s.name, s.rows, bytes); err != nil {
+			if err := t.codesOf(ctx, letter, s.name, s.rows, bytes); err != nil {
 				return err
 			}
+			letter += 2
 		}
 	}
 	return nil
@@ -58,10 +60,9 @@ func (t *training) imageEmbeddings() blas32.General {
 	return set.rows
 }
 
-func (t *training) codesOf(ctx context.Context, name string, rows blas32.General, bytes int) error {
-	label := fmt.Sprintf("train.5.%s.%d", name, bytes)
-	overPCA := figure{Name: label + ".pca", What: fmt.Sprintf("%s, %d bytes: recall@10 beside PCA with int8", name, bytes), Floor: ptr(1.0), Goal: ptr(1.0), Better: higher}
-	best := figure{Name: label + ".best", What: fmt.Sprintf("%s, %d bytes: recall@10 beside the best of faiss PQ, OPQ and residual", name, bytes), Better: higher}
+func (t *training) codesOf(ctx context.Context, letter rune, name string, rows blas32.General, bytes int) error {
+	overPCA := figure{Name: "train.5" + string(letter), What: fmt.Sprintf("%s, %d bytes: recall@10 beside PCA with int8", name, bytes), Floor: ptr(1.0), Goal: ptr(1.0), Better: higher}
+	best := figure{Name: "train.5" + string(letter+1), What: fmt.Sprintf("%s, %d bytes: recall@10 beside the best of faiss PQ, OPQ and residual", name, bytes), Better: higher}
 	if bytes == 32 {
 		best.Goal = ptr(1.0)
 	}

@@ -31,12 +31,12 @@ func (t *training) wordSets(ctx context.Context) error {
 		all = embed.MatrixOf(all.Data[:20_000*all.Cols], all.Cols)
 	}
 	for _, list := range []struct {
-		letter string
-		name   string
-		rows   blas32.General
-	}{{"a", "20,000 words", few}, {"b", "all words", all}} {
-		for _, dim := range []int{32, 64} {
-			if err := t.wordSize(ctx, list.letter, list.name, list.rows, dim); err != nil {
+		letters [2]string // of recall@10 and recall@100, at either size
+		name    string
+		rows    blas32.General
+	}{{[2]string{"ab", "cd"}, "20,000 words", few}, {[2]string{"ef", "gh"}, "all words", all}} {
+		for i, dim := range []int{32, 64} {
+			if err := t.wordSize(ctx, list.letters[i], list.name, list.rows, dim); err != nil {
 				return err
 			}
 		}
@@ -44,10 +44,9 @@ func (t *training) wordSets(ctx context.Context) error {
 	return nil
 }
 
-func (t *training) wordSize(ctx context.Context, letter, name string, rows blas32.General, dim int) error {
-	suffix := fmt.Sprintf("%s%d", letter, dim)
-	r10 := figure{Name: "train.4." + suffix + ".r10", What: fmt.Sprintf("%s, %d numbers, true 10 neighbours in the latent top 10", name, dim), Better: higher}
-	r100 := figure{Name: "train.4." + suffix + ".r100", What: fmt.Sprintf("%s, %d numbers, in the top 100", name, dim), Better: higher}
+func (t *training) wordSize(ctx context.Context, letters, name string, rows blas32.General, dim int) error {
+	r10 := figure{Name: "train.4" + letters[:1], What: fmt.Sprintf("%s, %d numbers, true 10 neighbours in the latent top 10", name, dim), Better: higher}
+	r100 := figure{Name: "train.4" + letters[1:], What: fmt.Sprintf("%s, %d numbers, in the top 100", name, dim), Better: higher}
 	r10.Floor, r10.Goal, r100.Floor, r100.Goal = ptr(.46), ptr(.50), ptr(.89), ptr(.92)
 	if dim == 64 {
 		r10.Floor, r10.Goal, r100.Floor, r100.Goal = ptr(.72), ptr(.76), nil, nil
