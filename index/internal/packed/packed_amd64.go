@@ -1,0 +1,97 @@
+//go:build amd64 && !purego
+
+package packed
+
+import "golang.org/x/sys/cpu"
+
+// kernelFunc measures count ≥ 1 rows of blocks ≥ 1 times Lanes values. It reads,
+// but does not follow for more than a prefetch, the ahead pointers after the last.
+type kernelFunc func(dst, query *float32, rows **byte, count, blocks int)
+
+// kernels by whether they multiply, then by form.
+var kernels = choose()
+
+func choose() *[2][3]kernelFunc {
+	x := cpu.X86
+	switch {
+	case x.HasAVX512F && x.HasAVX512VL && x.HasAVX512BW:
+		return &[2][3]kernelFunc{
+			{squaresFloat32AVX512, squaresFloat16AVX512, squaresUint8AVX512},
+			{productsFloat32AVX512, productsFloat16AVX512, productsUint8AVX512},
+		}
+	case x.HasAVX2 && x.HasFMA && hasF16C():
+		return avx2
+	}
+	return nil
+}
+
+var avx2 = &[2][3]kernelFunc{
+	{squaresFloat32AVX2, squaresFloat16AVX2, squaresUint8AVX2},
+	{productsFloat32AVX2, productsFloat16AVX2, productsUint8AVX2},
+}
+
+// hasF16C asks the processor for its float16 conversions, which package cpu does
+// not tell.
+func hasF16C() bool
+
+// step is how many rows a kernel is given at once: their pointers are copied, so
+// that there are some after the last.
+const step = 64
+
+func measure(dst, query []float32, rows []*byte, form Form, dot bool) {
+	if kernels == nil || len(query) == 0 {
+		measureGeneric(dst[:len(rows)], query, rows, form, dot)
+		return
+	}
+	kind := 0
+	if dot {
+		kind = 1
+	}
+	kernel := kernels[kind][form]
+	var pointers [step + ahead]*byte
+	for len(rows) > 0 {
+		n := copy(pointers[:step], rows)
+		next := copy(pointers[n:n+ahead], rows[n:])
+		for i := next; i < ahead; i++ {
+			pointers[n+i] = rows[n-1]
+		}
+		kernel(&dst[0:n][0], &query[0], &pointers[0], n, len(query)/Lanes)
+		dst, rows = dst[n:], rows[n:]
+	}
+}
+
+//go:noescape
+func squaresFloat32AVX512(dst, query *float32, rows **byte, count, blocks int)
+
+//go:noescape
+func squaresFloat16AVX512(dst, query *float32, rows **byte, count, blocks int)
+
+//go:noescape
+func squaresUint8AVX512(dst, query *float32, rows **byte, count, blocks int)
+
+//go:noescape
+func productsFloat32AVX512(dst, query *float32, rows **byte, count, blocks int)
+
+//go:noescape
+func productsFloat16AVX512(dst, query *float32, rows **byte, count, blocks int)
+
+//go:noescape
+func productsUint8AVX512(dst, query *float32, rows **byte, count, blocks int)
+
+//go:noescape
+func squaresFloat32AVX2(dst, query *float32, rows **byte, count, blocks int)
+
+//go:noescape
+func squaresFloat16AVX2(dst, query *float32, rows **byte, count, blocks int)
+
+//go:noescape
+func squaresUint8AVX2(dst, query *float32, rows **byte, count, blocks int)
+
+//go:noescape
+func productsFloat32AVX2(dst, query *float32, rows **byte, count, blocks int)
+
+//go:noescape
+func productsFloat16AVX2(dst, query *float32, rows **byte, count, blocks int)
+
+//go:noescape
+func productsUint8AVX2(dst, query *float32, rows **byte, count, blocks int)

@@ -1,0 +1,7 @@
+//go:build !amd64 || purego
+
+package packed
+
+func measure(dst, query []float32, rows []*byte, form Form, dot bool) {
+	measureGeneric(dst[:len(rows)], query, rows, form, dot)
+}

@@ -1,0 +1,171 @@
+package index
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// pixels are rows of whole numbers over 255, as decoders of pictures give them.
+func pixels(rng *rand.Rand, n, dim int) [][]float32 {
+	rows := make([][]float32, n)
+	for i := range rows {
+		rows[i] = make([]float32, dim)
+		for j := range rows[i] {
+			rows[i][j] = float32(rng.IntN(256)) / 255
+		}
+	}
+	return rows
+}
+
+func gaussians(rng *rand.Rand, n, dim int) [][]float32 {
+	rows := make([][]float32, n)
+	for i := range rows {
+		rows[i] = make([]float32, dim)
+		for j := range rows[i] {
+			rows[i][j] = float32(rng.NormFloat64())
+		}
+	}
+	return rows
+}
+
+func TestLosslessRowForm(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	bytes := make([]float32, 500)
+	for i := range bytes {
+		bytes[i] = float32(rng.IntN(256))
+	}
+	signed := []float32{-1, -0.5, 0, 0.5, 1, 3}
+	halves := make([]float32, 600)
+	for i := range halves {
+		halves[i] = float32(i) + 0.5
+	}
+	for name, c := range map[string]struct {
+		values []float32
+		want   RowKind
+	}{
+		"bytes": {bytes, RowUint8}, "pixels": {slices.Concat(pixels(rng, 5, 100)...), RowUint8}, "signed": {signed, RowUint8},
+		"one value": {[]float32{3, 3}, RowUint8}, "halves": {halves, RowFloat16},
+		"gaussian": {slices.Concat(gaussians(rng, 10, 10)...), RowFloat32},
+	} {
+		form := LosslessRowForm(c.values)
+		if form.Kind != c.want {
+			t.Errorf("%s: %v, want %s", name, form, c.want)
+		}
+		if err := form.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		r := mustRows(t, len(c.values), L2, form)
+		if !r.Put(3, c.values) {
+			t.Errorf("%s: refuses what it was made for", name)
+		}
+		hits := []Hit{{Slot: 3}}
+		if r.Rescore(hits, c.values) != 1 || hits[0].Distance != 0 {
+			t.Errorf("%s: a row is %v from itself", name, hits[0].Distance)
+		}
+	}
+}
+
+func mustRows(t *testing.T, dim int, m Metric, form RowForm) *Rows {
+	t.Helper()
+	r, err := NewRows(dim, m, form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestRescoreAgreesWithKernel(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	for _, m := range []Metric{L2, Cosine, Dot, Manhattan} {
+		for _, dim := range []int{1, 16, 37, 100} {
+			for kind, rows := range map[RowKind][][]float32{
+				RowFloat32: gaussians(rng, 40, dim), RowFloat16: gaussians(rng, 40, dim), RowUint8: pixels(rng, 40, dim),
+			} {
+				form := RowForm{Kind: kind}
+				if kind == RowUint8 {
+					form = LosslessRowForm(slices.Concat(pixels(rng, 40, dim)...))
+				} else if m == Cosine {
+					for _, row := range rows {
+						normalise(row)
+					}
+				}
+				compareRescore(t, m, form, rows)
+			}
+		}
+	}
+}
+
+func compareRescore(t *testing.T, m Metric, form RowForm, rows [][]float32) {
+	t.Helper()
+	dim := len(rows[0])
+	r, query := mustRows(t, dim, m, form), rows[0]
+	hits := []Hit{}
+	for i, row := range rows[1:] {
+		if !r.Put(uint32(1000*i), row) {
+			t.Fatalf("%v, %v: row %d refused", m, form, i)
+		}
+		hits = append(hits, Hit{Slot: uint32(1000 * i)})
+	}
+	if got := r.Rescore(hits, query); got != len(hits) || r.Len() != len(hits) {
+		t.Fatalf("%d of %d scored, %d held", got, len(hits), r.Len())
+	}
+	tolerance := 1e-4
+	if form.Kind == RowFloat16 {
+		tolerance = 4e-3 // rounded to 11 bits
+	}
+	for i, h := range hits {
+		want := float64(m.Kernel()(query, rows[1+i]))
+		if m == Cosine {
+			want = max(0, want)
+		}
+		if math.Abs(float64(h.Distance)-want) > tolerance*(math.Abs(want)+math.Sqrt(float64(dim))) {
+			t.Fatalf("%v, %v, dim %d: distance %v, want %v", m, form, dim, h.Distance, want)
+		}
+	}
+}
+
+func TestRowsThatAreNotHeldComeLast(t *testing.T) {
+	r := mustRows(t, 2, L2, RowForm{Kind: RowUint8, Step: 1})
+	for slot := range uint32(6) {
+		r.Put(slot, []float32{float32(slot), 0})
+	}
+	r.Delete(2)
+	if r.Put(4, []float32{0.5, 0}) || r.Put(9, []float32{1, 256}) || r.Put(9, []float32{1}) {
+		t.Fatal("kept a row that is not on the grid")
+	}
+	hits := []Hit{{9, 90}, {1, 10}, {2, 20}, {3, 30}, {4, 40}, {5, 50}}
+	n := r.Rescore(hits, []float32{0, 0})
+	scored, rest := hits[:n], hits[n:]
+	slices.SortFunc(scored, Hit.Compare)
+	slices.SortFunc(rest, Hit.Compare)
+	if !slices.Equal(scored, []Hit{{1, 1}, {3, 9}, {5, 25}}) || !slices.Equal(rest, []Hit{{2, 20}, {4, 40}, {9, 90}}) {
+		t.Fatalf("scored %v, not known %v", scored, rest)
+	}
+	if r.Len() != 4 {
+		t.Fatalf("%d rows, want 4", r.Len())
+	}
+}
+
+func TestRowsRefuseBadForms(t *testing.T) {
+	for _, f := range []RowForm{{}, {Kind: "int4"}, {Kind: RowUint8}, {Kind: RowUint8, Step: -1}, {Kind: RowUint8, Step: math.NaN()}, {Kind: RowUint8, Step: 1, Offset: math.Inf(1)}} {
+		if _, err := NewRows(3, L2, f); err == nil {
+			t.Errorf("made rows of %v", f)
+		}
+	}
+	if _, err := NewRows(0, L2, RowForm{Kind: RowFloat32}); err == nil {
+		t.Error("made rows of no values")
+	}
+}
+
+func TestRowsBytes(t *testing.T) {
+	r := mustRows(t, 784, L2, RowForm{Kind: RowUint8, Step: 1})
+	row := make([]float32, 784)
+	for slot := range uint32(3000) {
+		r.Put(slot, row)
+	}
+	if got := float64(r.Bytes()) / 3 / 1024; got < 784 || got > 786 {
+		t.Fatalf("%v bytes a row of 784", got)
+	}
+}
