@@ -144,8 +144,8 @@ func (p *rowPage) clear(slot uint32) {
 }
 
 // Rows keeps rows by slot in as few bytes as their form takes, so that candidates
-// can be scored exactly at the cost of a memory access. It holds Dim values a
-// row, padded to 16, and is for many goroutines at once.
+// can be scored exactly at the cost of a memory access. It is for many goroutines
+// at once, and for slots without large gaps.
 type Rows struct {
 	dim    int
 	metric Metric
@@ -173,7 +173,7 @@ func NewRows(dim int, metric Metric, form RowForm) (*Rows, error) {
 		return nil, err
 	}
 	r := &Rows{dim: dim, metric: metric, form: form, packed: rowForms[form.Kind]}
-	r.pool.New = func() any { return &rescoring{query: make([]float32, packed.Padded(dim))} }
+	r.pool.New = func() any { return &rescoring{query: make([]float32, dim)} }
 	return r, nil
 }
 
@@ -206,7 +206,7 @@ func (r *Rows) Bytes() int64 {
 	return total
 }
 
-func (r *Rows) stride() int { return packed.Padded(r.dim) * r.packed.Size() }
+func (r *Rows) stride() int { return r.dim * r.packed.Size() }
 
 // Put sets the row of a slot. A row that RowUint8 would change, or whose values
 // RowFloat16 does not reach, is not kept, and false returned: its slot is then
@@ -330,7 +330,7 @@ func (r *Rows) measure(s *rescoring) {
 	}
 	scale := float32(1)
 	if isGrid {
-		for i, x := range s.query[:r.dim] {
+		for i, x := range s.query {
 			s.query[i] = r.form.onGrid(x)
 		}
 		scale = float32(r.form.Step)

@@ -1,16 +1,11 @@
 // Package packed measures a float32 query against rows that are kept in fewer
-// bytes: float16, or uint8 on a grid. Rows are padded to a multiple of Lanes values,
-// and need not lie side by side.
+// bytes: float16, or uint8 on a grid. Rows need not lie side by side.
 package packed
 
 import (
 	"encoding/binary"
 	"math"
 )
-
-// Lanes is what the number of values of a row and of a query is padded to, with
-// zeros.
-const Lanes = 16
 
 // Form is how a value of a row is kept.
 type Form uint8
@@ -28,20 +23,20 @@ func (f Form) Size() int {
 	return [...]int{Float32: 4, Float16: 2, Uint8: 1}[f]
 }
 
-// Padded is the number of values, padding included, of a row of dim.
-func Padded(dim int) int { return (dim + Lanes - 1) / Lanes * Lanes }
+// lanes is how many values a kernel takes at a time.
+const lanes = 16
 
 // ahead is how many rows beyond the last the pointers must go on: kernels fetch
 // rows before they need them.
 const ahead = 2
 
-// Squares puts into dst[i] the squared Euclidean distance of query, padded, to
-// rows[i], which points to the first byte of a padded row.
+// Squares puts into dst[i] the squared Euclidean distance of query to rows[i],
+// which points to the first byte of a row of as many values.
 func Squares(dst, query []float32, rows []*byte, form Form) {
 	measure(dst, query, rows, form, false)
 }
 
-// Products puts into dst[i] the inner product of query, padded, and rows[i].
+// Products puts into dst[i] the inner product of query and rows[i].
 func Products(dst, query []float32, rows []*byte, form Form) {
 	measure(dst, query, rows, form, true)
 }

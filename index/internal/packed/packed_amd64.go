@@ -4,7 +4,7 @@ package packed
 
 import "golang.org/x/sys/cpu"
 
-// kernelFunc measures count ≥ 1 rows of blocks ≥ 1 times Lanes values. It reads,
+// kernelFunc measures count ≥ 1 rows of blocks ≥ 1 times lanes values. It reads,
 // but does not follow for more than a prefetch, the ahead pointers after the last.
 type kernelFunc func(dst, query *float32, rows **byte, count, blocks int)
 
@@ -39,8 +39,9 @@ func hasF16C() bool
 const step = 64
 
 func measure(dst, query []float32, rows []*byte, form Form, dot bool) {
-	if kernels == nil || len(query) == 0 {
-		measureGeneric(dst[:len(rows)], query, rows, form, dot)
+	blocks := len(query) / lanes
+	if kernels == nil || blocks == 0 {
+		measureGeneric(dst, query, rows, form, dot)
 		return
 	}
 	kind := 0
@@ -55,7 +56,10 @@ func measure(dst, query []float32, rows []*byte, form Form, dot bool) {
 		for i := next; i < ahead; i++ {
 			pointers[n+i] = rows[n-1]
 		}
-		kernel(&dst[0:n][0], &query[0], &pointers[0], n, len(query)/Lanes)
+		kernel(&dst[0:n][0], &query[0], &pointers[0], n, blocks)
+		if rest := blocks * lanes; rest < len(query) {
+			addFrom(rest, dst, query, rows[:n], form, dot)
+		}
 		dst, rows = dst[n:], rows[n:]
 	}
 }

@@ -3,5 +3,5 @@
 package packed
 
 func measure(dst, query []float32, rows []*byte, form Form, dot bool) {
-	measureGeneric(dst[:len(rows)], query, rows, form, dot)
+	measureGeneric(dst, query, rows, form, dot)
 }
