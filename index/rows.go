@@ -31,8 +31,13 @@ const (
 
 var rowForms = map[RowKind]packed.Form{RowFloat32: packed.Float32, RowFloat16: packed.Float16, RowUint8: packed.Uint8}
 
-// gridValues is how many values a byte tells apart.
-const gridValues = 256
+const (
+	// gridValues is how many values a byte tells apart.
+	gridValues = 256
+	// leastStep and farthest keep squares of and on a grid within float32.
+	leastStep, greatestStep = 1e-15, 1e15
+	farthest                = 1e15
+)
 
 // LosslessRowForm is the form of fewest bytes that keeps each value as it is:
 // RowUint8 for values on a grid of 256, as the pixels of pictures are, or
@@ -86,6 +91,9 @@ func gridOf(values []float32) (RowForm, bool) {
 		step = (high - low) / count
 	}
 	form := RowForm{Kind: RowUint8, Offset: low, Step: step}
+	if form.Validate() != nil {
+		return RowForm{}, false
+	}
 	for _, x := range levels {
 		if !form.holds(float32(x)) {
 			return RowForm{}, false
@@ -93,6 +101,9 @@ func gridOf(values []float32) (RowForm, bool) {
 	}
 	return form, true
 }
+
+// Bytes is what a value takes.
+func (f RowForm) Bytes() int { return rowForms[f.Kind].Size() }
 
 // onGrid is where on the grid a value lies.
 func (f RowForm) onGrid(x float32) float32 { return float32((float64(x) - f.Offset) / f.Step) }
@@ -109,7 +120,7 @@ func (f RowForm) Validate() error {
 	switch {
 	case !known:
 		return fmt.Errorf("%w: row form %q", ErrParams, f.Kind)
-	case f.Kind == RowUint8 && (!(f.Step > 0) || f.Step-f.Step != 0 || f.Offset-f.Offset != 0):
+	case f.Kind == RowUint8 && (!(f.Step >= leastStep && f.Step <= greatestStep) || f.Offset-f.Offset != 0):
 		return fmt.Errorf("%w: row grid of offset %v and step %v", ErrParams, f.Offset, f.Step)
 	}
 	return nil
@@ -282,11 +293,15 @@ func (r *Rows) at(p *rowPage, slot uint32) []byte {
 
 // Rescore sets the distances of hits to a query of Dim values, in place; the
 // query is prepared as the rows were. It moves those whose slots have no row to
-// the end, with the distances they had, and returns how many have one.
+// the end, with the distances they had, and returns how many have one: none for
+// a query that lies too far from the rows' grid to be measured by it.
 func (r *Rows) Rescore(hits []Hit, query []float32) int {
 	s := r.pool.Get().(*rescoring)
 	defer r.pool.Put(s)
 	copy(s.query, query)
+	if !r.reaches(query) {
+		return 0
+	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	s.at = s.at[:0]
@@ -307,6 +322,15 @@ func (r *Rows) Rescore(hits []Hit, query []float32) int {
 		hits[i].Distance = d
 	}
 	return n
+}
+
+func (r *Rows) reaches(query []float32) bool {
+	for _, x := range query {
+		if r.packed == packed.Uint8 && math.Abs((float64(x)-r.form.Offset)/r.form.Step) > farthest {
+			return false
+		}
+	}
+	return true
 }
 
 // measure fills in the distances of a rescoring. What a row of bytes means is

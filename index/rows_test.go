@@ -143,13 +143,16 @@ func TestRowsThatAreNotHeldComeLast(t *testing.T) {
 	if !slices.Equal(scored, []Hit{{1, 1}, {3, 9}, {5, 25}}) || !slices.Equal(rest, []Hit{{2, 20}, {4, 40}, {9, 90}}) {
 		t.Fatalf("scored %v, not known %v", scored, rest)
 	}
+	if n := r.Rescore(hits, []float32{1e18, 0}); n != 0 {
+		t.Fatalf("measured %d rows from far off the grid", n)
+	}
 	if r.Len() != 4 {
 		t.Fatalf("%d rows, want 4", r.Len())
 	}
 }
 
 func TestRowsRefuseBadForms(t *testing.T) {
-	for _, f := range []RowForm{{}, {Kind: "int4"}, {Kind: RowUint8}, {Kind: RowUint8, Step: -1}, {Kind: RowUint8, Step: math.NaN()}, {Kind: RowUint8, Step: 1, Offset: math.Inf(1)}} {
+	for _, f := range []RowForm{{}, {Kind: "int4"}, {Kind: RowUint8}, {Kind: RowUint8, Step: -1}, {Kind: RowUint8, Step: 1e-40}, {Kind: RowUint8, Step: math.NaN()}, {Kind: RowUint8, Step: 1, Offset: math.Inf(1)}} {
 		if _, err := NewRows(3, L2, f); err == nil {
 			t.Errorf("made rows of %v", f)
 		}

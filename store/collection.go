@@ -32,7 +32,10 @@ type Collection struct {
 	active atomic.Pointer[generation]
 	// published is the last change that searches see, points their number.
 	published atomic.Uint64
-	points    atomic.Int64
+	// showing is odd while a group of changes becomes visible, and higher after.
+	showing atomic.Uint64
+	ids     pointIDs
+	points  atomic.Int64
 	// slots is one more than the highest slot ever used.
 	slots atomic.Int64
 	// readOnly is set once what is on disk is in doubt.
@@ -53,6 +56,7 @@ type Collection struct {
 	indexWake   chan struct{}
 	indexerDone chan struct{}
 	stop        chan struct{} // closed when background work must end
+	fills       sync.WaitGroup
 
 	fits         fitState
 	outlierCache populationCache
@@ -159,6 +163,8 @@ func (c *Collection) start() error {
 	if err := c.loadActive(active); err != nil {
 		return err
 	}
+	c.fills.Go(c.fillIDs)
+	c.fillRows(c.active.Load())
 	go c.writeLoop()
 	go c.indexLoop()
 	if !c.resumeFit() {
@@ -220,6 +226,7 @@ func (c *Collection) close(save bool) error {
 	close(c.stop)
 	<-c.indexerDone
 	c.fits.running.Wait()
+	c.fills.Wait()
 	var errs []error
 	if gen := c.active.Load(); save && gen.model != nil && !c.temporary {
 		if err := gen.drain(); err != nil {
@@ -336,7 +343,7 @@ func (c *Collection) Info(ctx context.Context) (Info, error) {
 		info.Features = v.Size
 	}
 	if gen.index != nil {
-		info.Indexed, info.RAMBytes = gen.index.Len(), gen.index.Bytes()
+		info.Indexed, info.RAMBytes = gen.index.Len(), gen.memory()
 	}
 	info.Indexed = min(info.Indexed, info.Points)
 	var err error

@@ -105,6 +105,9 @@ type Config struct {
 	Encoder embed.Encoder
 	// Engine is the index of the latents. Default "auto".
 	Engine string
+	// Rows is where feature rows are read from when candidates are scored in input
+	// space: RowsMemory, RowsDisk, or RowsAuto, the default.
+	Rows string
 	// Recall is the share of the true nearest neighbours that answers aim at,
 	// above 0 and at most 1. Default 0.95.
 	Recall float64
@@ -167,6 +170,7 @@ func (c Config) resolved() (Config, error) {
 	if c.Engine == "" {
 		c.Engine = EngineAuto
 	}
+	setDefault(&c.Rows, RowsAuto)
 	setDefault(&c.Recall, DefaultRecall)
 	setDefault(&c.AutoFit.MinPoints, DefaultMinPoints)
 	setDefault(&c.AutoFit.Drift, 1.5)
@@ -194,6 +198,8 @@ func (c Config) check() error {
 		return invalid("encoder", "%q is not one of %v", c.Encoder, embed.Encoders())
 	case engineByName(c.Engine) == nil && c.Engine != EngineAuto:
 		return invalid("engine", "%q is not one of %v", c.Engine, engineNames())
+	case c.Rows != RowsAuto && c.Rows != RowsMemory && c.Rows != RowsDisk:
+		return invalid("rows", "%q is not one of %v", c.Rows, []string{RowsAuto, RowsMemory, RowsDisk})
 	case !(c.Recall > 0 && c.Recall <= 1):
 		return invalid("recall", "is %v; it must be above 0 and at most 1", c.Recall)
 	case c.AutoFit.MinPoints < minFitPoints:

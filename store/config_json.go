@@ -15,6 +15,7 @@ type configJSON struct {
 	Dim         int             `json:"dim"`
 	Encoder     embed.Encoder   `json:"encoder"`
 	Engine      string          `json:"engine"`
+	Rows        string          `json:"rows,omitempty"`
 	Recall      float64         `json:"recall"`
 	AutoFit     AutoFit         `json:"auto_fit"`
 	M           int             `json:"m"`
@@ -28,7 +29,7 @@ func (c Config) MarshalJSON() ([]byte, error) {
 		return nil, err
 	}
 	return json.Marshal(configJSON{
-		Source: spec, Metric: c.Metric.String(), Dim: c.Dim, Encoder: c.Encoder, Engine: c.Engine,
+		Source: spec, Metric: c.Metric.String(), Dim: c.Dim, Encoder: c.Encoder, Engine: c.Engine, Rows: c.Rows,
 		Recall: c.Recall, AutoFit: c.AutoFit, M: c.M, EfConstruct: c.EfConstruct,
 	})
 }
@@ -48,8 +49,9 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*c = Config{
-		Source: spec, Metric: metric, Dim: j.Dim, Encoder: j.Encoder, Engine: j.Engine,
+		Source: spec, Metric: metric, Dim: j.Dim, Encoder: j.Encoder, Engine: j.Engine, Rows: j.Rows,
 		Recall: j.Recall, AutoFit: j.AutoFit, M: j.M, EfConstruct: j.EfConstruct,
 	}
+	setDefault(&c.Rows, RowsAuto) // files of before it was kept
 	return nil
 }

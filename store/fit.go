@@ -271,7 +271,7 @@ func (r *fitRun) make(ctx context.Context) (*Report, error) {
 	if engine == EngineAuto {
 		engine = EngineHNSW
 	}
-	if err := c.freshIndex(gen, engine); err != nil {
+	if err := errors.Join(c.freshIndex(gen, engine), c.makeRows(gen, sample.rows)); err != nil {
 		return nil, err
 	}
 	if err := r.encode(ctx, gen); err != nil {

@@ -56,6 +56,9 @@ type generation struct {
 
 	index index.Index
 	tail  *tail
+	// rows are the feature rows that latent candidates are scored by, in memory;
+	// nil where they are read from the records.
+	rows *index.Rows
 
 	indexer indexerState
 }
@@ -78,6 +81,8 @@ type fitStats struct {
 	HeldOut []uint32 `json:"held_out"`
 	// Examined are those of them that the report's errors and recalls are of.
 	Examined []uint32 `json:"examined,omitempty"`
+	// Rows is the form of the rows kept in memory; nil where none are.
+	Rows *index.RowForm `json:"rows,omitempty"`
 	// Train are slots that training saw, as many as HeldOut.
 	Train []uint32 `json:"train"`
 }
@@ -119,12 +124,24 @@ func (g *generation) prepareRows(points []preparedPoint) error {
 	d := g.width()
 	for i := range points {
 		points[i].row = out[i*d : (i+1)*d : (i+1)*d]
+		if g.rows != nil {
+			points[i].feature = rows[i*width : (i+1)*width : (i+1)*width]
+		}
 	}
 	return nil
 }
 
 // rowOfSlot is what the index should hold of a slot: nil if it has no point.
 func (g *generation) rowOfSlot(gr *ground, slot uint32) ([]float32, error) {
+	feature, err := g.featureOfSlot(gr, slot)
+	if err != nil || feature == nil {
+		return nil, err
+	}
+	return g.indexRows(feature)
+}
+
+// featureOfSlot is the feature row of a slot: nil if it has no point.
+func (g *generation) featureOfSlot(gr *ground, slot uint32) ([]float32, error) {
 	e, ok, err := gr.entry(slot)
 	if err != nil || !ok {
 		return nil, err
@@ -137,7 +154,7 @@ func (g *generation) rowOfSlot(gr *ground, slot uint32) ([]float32, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: record of id %s: %w", e.id, err)
 	}
-	return g.indexRows(row)
+	return row, nil
 }
 
 // hashOf names a model with its front end.

@@ -15,14 +15,20 @@ type writer struct {
 	seq      uint64
 	nextSlot uint64
 	points   uint64
-	// changed is what the index should hold of each slot whose record changed.
-	changed map[uint32]tailEntry
+	// changed is what became of each slot whose record changed.
+	changed map[uint32]slotChange
+}
+
+// slotChange is the last change of a slot: the point it holds now, or nil.
+type slotChange struct {
+	seq   uint64
+	point *preparedPoint
 }
 
 func newWriter(g *ground) *writer {
 	return &writer{
 		ground: g, seq: g.number(keySeq), nextSlot: g.number(keyNextSlot), points: g.number(keyPoints),
-		changed: make(map[uint32]tailEntry),
+		changed: make(map[uint32]slotChange),
 	}
 }
 
@@ -69,16 +75,16 @@ func (w *writer) upsert(p *preparedPoint) error {
 	}
 	w.seq++
 	entry := sealed(seqKey(w.seq), p.id.key())
-	if err := errors.Join(w.slots.Put(slotKey(slot), entry), w.records.Put(slotKey(slot), sealed(p.record)), w.log(slot, p.row)); err != nil {
+	if err := errors.Join(w.slots.Put(slotKey(slot), entry), w.records.Put(slotKey(slot), sealed(p.record)), w.log(slot, p)); err != nil {
 		return err
 	}
 	return w.putPayload(slot, p.payload)
 }
 
-// log enters a change in the change log, and what it makes of the slot: the
-// point's row, or nil for none.
-func (w *writer) log(slot uint32, row []float32) error {
-	w.changed[slot] = tailEntry{seq: w.seq, row: row}
+// log enters a change in the change log, and the point that the slot now holds,
+// nil for none.
+func (w *writer) log(slot uint32, p *preparedPoint) error {
+	w.changed[slot] = slotChange{seq: w.seq, point: p}
 	return w.changes.Put(seqKey(w.seq), slotKey(slot))
 }
 

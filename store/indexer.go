@@ -139,7 +139,15 @@ func (c *Collection) replaySome(gen *generation) (int, error) {
 			return err
 		}
 		for _, ch := range changes {
-			if rows[ch.slot], err = gen.rowOfSlot(g, ch.slot); err != nil {
+			feature, err := gen.featureOfSlot(g, ch.slot)
+			if err != nil {
+				return err
+			}
+			gen.keepRow(ch.slot, feature)
+			if rows[ch.slot] = nil; feature == nil {
+				continue
+			}
+			if rows[ch.slot], err = gen.indexRows(feature); err != nil {
 				return err
 			}
 		}

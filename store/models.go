@@ -86,7 +86,11 @@ func (g *ground) generation(number uint64) (*generation, error) {
 	if gen.fitted, err = source.UnmarshalFitted(fitted); err != nil {
 		return nil, modelError(number, err)
 	}
-	return gen, nil
+	cfg, err := g.config()
+	if err != nil {
+		return nil, err
+	}
+	return gen, gen.emptyRows(cfg)
 }
 
 func modelError(number uint64, err error) error {
@@ -358,6 +362,9 @@ func (c *Collection) commitSwitch(gen *generation, isNew bool, dropped *[]uint64
 	}
 	gen.tail.close(c.published.Load())
 	c.active.Store(gen)
+	if !isNew {
+		c.fillRows(gen)
+	}
 	c.fits.drift.reset() // what it saw was measured by the other model
 	c.wakeIndexer()
 	return nil

@@ -73,6 +73,26 @@ func (g *ground) recordsFrom(from []byte, allow *index.Bitmap) (chunk []storedRe
 	return chunk, nil, nil
 }
 
+// entriesFrom calls f with up to scanStep slots from a key on, and returns the
+// key to go on from; nil at the end.
+func (g *ground) entriesFrom(from []byte, f func(slot uint32, e slotEntry)) (next []byte, err error) {
+	cur := g.slots.Cursor()
+	looked := 0
+	for k, v := cur.Seek(from); k != nil; k, v = cur.Next() {
+		if looked == scanStep {
+			return append([]byte(nil), k...), nil
+		}
+		looked++
+		slot := binary.BigEndian.Uint32(k)
+		e, err := decodeEntry(slot, v)
+		if err != nil {
+			return nil, err
+		}
+		f(slot, e)
+	}
+	return nil, nil
+}
+
 // records yields the stored bytes of all points, or of those allowed.
 func (c *Collection) records(ctx context.Context, allow *index.Bitmap) iter.Seq2[[]byte, error] {
 	stopped := errors.New("stopped")
@@ -153,6 +173,7 @@ func (c *Collection) encodeAll(ctx context.Context, gen *generation, progress fu
 			if err := gen.applyRow(r.slot, latents[i*d:(i+1)*d]); err != nil {
 				return err
 			}
+			gen.keepRow(r.slot, rows[i*len(rows)/len(chunk):(i+1)*len(rows)/len(chunk)])
 		}
 		if done += len(chunk); progress != nil {
 			progress(done)

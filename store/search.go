@@ -13,15 +13,25 @@ import (
 // matching) of them, less what ScoreThreshold leaves out. Before any fit the
 // answer is the exact one on feature rows.
 func (c *Collection) Search(ctx context.Context, q Query) ([]Hit, error) {
-	res, err := c.Explain(ctx, q)
+	s, err := c.search(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	return res.Hits, nil
+	return s.hits, nil
 }
 
-// Explain is Search that also says how the answer was found.
+// Explain is Search that also says how the answer was found. Cost: it decodes the
+// query's latent, to tell how well the model fits it.
 func (c *Collection) Explain(ctx context.Context, q Query) (*SearchResult, error) {
+	s, err := c.search(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return &SearchResult{Hits: s.hits, Info: s.info()}, nil
+}
+
+// search runs a search to its end.
+func (c *Collection) search(ctx context.Context, q Query) (*search, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -35,11 +45,11 @@ func (c *Collection) Explain(ctx context.Context, q Query) (*SearchResult, error
 	// Points that are replaced or deleted while the search runs are noticed
 	// and dropped; if that leaves the answer short, ask again.
 	for attempt := 0; ; attempt++ {
-		s := &search{c: c, q: q, published: c.published.Load()}
+		s := &search{c: c, q: q, shown: c.showing.Load(), published: c.published.Load()}
 		s.gen = c.active.Load() // after published: a newer one costs a rescore, an older one would miss changes
-		res, err := s.run(ctx)
-		if err != nil || s.dropped == 0 || len(res.Hits) >= q.Limit || attempt == 3 {
-			return res, err
+		err := s.run(ctx)
+		if err != nil || s.dropped == 0 || len(s.hits) >= q.Limit || attempt == 3 {
+			return s, err
 		}
 	}
 }
@@ -52,6 +62,8 @@ type search struct {
 	// published is the last change that this search must see; points that
 	// changed after it are scored anew.
 	published uint64
+	// shown is what the collection's showing was when the search began.
+	shown uint64
 
 	row     []float32 // the query's feature row
 	target  []float32 // the query as the index holds rows
@@ -59,45 +71,84 @@ type search struct {
 	allow   *index.Bitmap
 	plan    plan
 	dropped int
+	hits    []Hit
 }
 
-func (s *search) run(ctx context.Context) (*SearchResult, error) {
+func (s *search) run(ctx context.Context) error {
 	if s.gen.fitted == nil {
 		return s.runEmpty()
 	}
 	if err := s.prepare(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	hits, err := s.candidates(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	res := &SearchResult{Info: s.info()}
-	err = s.c.view(func(g *ground) error {
+	if s.fromMemory(hits) {
+		return nil
+	}
+	return s.c.view(func(g *ground) error {
 		if hits, err = s.refresh(g, hits); err != nil {
 			return err
 		}
-		res.Hits, err = s.materialise(g, hits)
+		s.hits, err = s.materialise(g, hits)
 		return err
 	})
-	return res, err
+}
+
+// fromMemory answers without a look at the ground state, where nothing but ids and
+// scores is asked for and no change became visible meanwhile: a transaction costs
+// more than the rest of a search.
+func (s *search) fromMemory(hits []index.Hit) bool {
+	if !s.q.OmitPayload || s.q.WithRecord || s.q.WithVector || !s.q.Filter.empty() {
+		return false
+	}
+	ids, ok := s.c.ids.of(hits)
+	if !ok || s.shown%2 == 1 || s.c.showing.Load() != s.shown {
+		return false
+	}
+	s.hits = make([]Hit, 0, min(len(hits), s.q.Limit))
+	skip := s.q.Offset
+	for i, h := range hits {
+		if s.byID && ids[i] == s.q.ID {
+			continue
+		}
+		if skip > 0 {
+			skip--
+			continue
+		}
+		if len(s.hits) == s.q.Limit {
+			break
+		}
+		if score := scoreOf(s.metric(), h.Distance); s.passes(score) {
+			s.hits = append(s.hits, Hit{Point: Point{ID: ids[i]}, Score: score})
+		}
+	}
+	return true
+}
+
+// passes tells whether a score is as good as is asked for.
+func (s *search) passes(score float64) bool {
+	return s.q.ScoreThreshold == nil || betterScore(s.metric(), score, *s.q.ScoreThreshold)
 }
 
 // runEmpty answers for a collection that never held a point, or whose points no
 // front end could be fitted to.
-func (s *search) runEmpty() (*SearchResult, error) {
+func (s *search) runEmpty() error {
 	if s.gen.broken != nil {
-		return nil, s.gen.broken
+		return s.gen.broken
 	}
 	if !s.q.ID.IsZero() {
-		return nil, fmt.Errorf("%w: no point with id %s", ErrNotFound, s.q.ID)
+		return fmt.Errorf("%w: no point with id %s", ErrNotFound, s.q.ID)
 	}
 	if v := s.q.content(); v != nil {
 		if _, err := s.c.marshalNew(v); err != nil {
-			return nil, invalidCause("query", err)
+			return invalidCause("query", err)
 		}
 	}
-	return &SearchResult{Hits: []Hit{}, Info: SearchInfo{Space: s.q.Space, Engine: EngineFlat, Exact: true, ExpectedRecall: 1}}, nil
+	s.hits, s.plan = []Hit{}, plan{exact: true, expected: 1}
+	return nil
 }
 
 // marshalNew checks a new record under a source that may not be decided yet.
@@ -221,10 +272,28 @@ func (g *generation) nearest(row []float32, p index.Params, c *Collection) ([]in
 	return top.AppendTo(nil), nil
 }
 
-// rerank scores latent candidates exactly in input space.
+// rerank scores latent candidates exactly in input space: by the rows in memory,
+// and where there are none by the stored records.
 func (s *search) rerank(found []index.Hit) ([]index.Hit, error) {
-	out := make([]index.Hit, 0, len(found))
-	err := s.c.view(func(g *ground) error {
+	top := index.NewTopK(s.wanted())
+	known := 0
+	if s.gen.rows != nil {
+		known = s.gen.rows.Rescore(found, s.row)
+	}
+	for _, h := range found[:known] {
+		top.Push(h)
+	}
+	if known < len(found) {
+		if err := s.rerankStored(top, found[known:]); err != nil {
+			return nil, err
+		}
+	}
+	return top.AppendTo(nil), nil
+}
+
+// rerankStored scores candidates by their stored records.
+func (s *search) rerankStored(top *index.TopK, found []index.Hit) error {
+	return s.c.view(func(g *ground) error {
 		var chunk []storedRecord
 		for _, h := range found {
 			e, ok, err := g.entry(h.Slot)
@@ -247,12 +316,10 @@ func (s *search) rerank(found []index.Hit) ([]index.Hit, error) {
 		}
 		distance := s.metric().Kernel()
 		for i, r := range chunk {
-			out = append(out, index.Hit{Slot: r.slot, Distance: distance(s.row, rows[i*len(s.row):(i+1)*len(s.row)])})
+			top.Push(index.Hit{Slot: r.slot, Distance: distance(s.row, rows[i*len(s.row):(i+1)*len(s.row)])})
 		}
 		return nil
 	})
-	slices.SortFunc(out, index.Hit.Compare)
-	return out[:min(len(out), s.wanted())], err
 }
 
 // scanInput is the exact scan in input space. Cost: every record decoded.
@@ -329,7 +396,7 @@ func (s *search) materialise(g *ground, hits []index.Hit) ([]Hit, error) {
 	with := With{Payload: !s.q.OmitPayload, Record: s.q.WithRecord, Vector: s.q.WithVector}
 	for _, h := range hits {
 		score := scoreOf(s.metric(), h.Distance)
-		if s.q.ScoreThreshold != nil && !betterScore(s.metric(), score, *s.q.ScoreThreshold) {
+		if !s.passes(score) {
 			continue
 		}
 		p, err := s.c.readPoint(g, h.Slot, with, s.gen)
@@ -343,11 +410,16 @@ func (s *search) materialise(g *ground, hits []index.Hit) ([]Hit, error) {
 
 func (s *search) info() SearchInfo {
 	info := SearchInfo{
-		Generation: s.gen.number, Space: s.q.Space, Engine: s.gen.index.Engine(),
+		Generation: s.gen.number, Space: s.q.Space,
 		Exact: s.plan.exact, ExpectedRecall: s.plan.expected, EF: s.plan.ef, Rerank: s.plan.rerank,
 	}
 	if s.plan.exact {
 		info.Engine, info.ExpectedRecall, info.EF, info.Rerank = EngineFlat, 1, 0, 0
+	} else {
+		info.Engine = s.gen.index.Engine()
+	}
+	if s.gen.fitted == nil {
+		return info
 	}
 	if s.gen.model == nil {
 		info.Space = SpaceInput

@@ -74,8 +74,9 @@ type preparedPoint struct {
 	id              ID
 	at              int // its place among the points given
 	record, payload []byte
-	// row is what the generation it was prepared for puts into its index.
-	row []float32
+	// feature is the record's feature row, and row what the index gets of it,
+	// both by the generation that the point was prepared for.
+	feature, row []float32
 }
 
 type preparedPayload struct {
@@ -351,10 +352,24 @@ func (c *Collection) applyDeleteWhere(w *writer, r *request) error {
 	return nil
 }
 
-// publish makes a committed group visible to searches: its changes enter the
-// active generation's tail.
+// publish makes a committed group visible to searches, and then waits where the
+// indexer is far behind: searches scan the tail, which must not grow without bound.
 func (c *Collection) publish(group []*request, w *writer) {
+	gen := c.show(group, w)
+	c.maybeAutoFit()
+	for gen.tail.size() > maxTail && c.active.Load() == gen && !c.stopped() {
+		c.wakeIndexer()
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// show enters a group's changes in the active generation's tail and in what is
+// kept in memory of points, and returns the generation that now shows them.
+func (c *Collection) show(group []*request, w *writer) *generation {
+	c.showing.Add(1)
+	defer c.showing.Add(1)
 	gen := c.active.Load()
+	c.ids.follow(w.changed)
 	c.points.Store(int64(w.points))
 	c.slots.Store(int64(w.nextSlot))
 	if gen.model == nil && gen.frontEndIsStale(int(w.points)) {
@@ -367,19 +382,12 @@ func (c *Collection) publish(group []*request, w *writer) {
 			fresh.tail.close(w.seq)
 			c.active.Store(fresh)
 			c.published.Store(w.seq)
-			c.maybeAutoFit()
-			return
+			return fresh
 		}
 	}
 	c.enterTail(gen, group, w)
 	c.published.Store(w.seq)
-	c.maybeAutoFit()
-	for gen.tail.size() > maxTail && c.active.Load() == gen && !c.stopped() {
-		// Searches scan the tail: writers wait for the indexer rather than
-		// let it grow without bound.
-		c.wakeIndexer()
-		time.Sleep(time.Millisecond)
-	}
+	return gen
 }
 
 // enterTail gives the active generation the rows of what was changed.
@@ -387,7 +395,13 @@ func (c *Collection) enterTail(gen *generation, group []*request, w *writer) {
 	if gen.fitted == nil {
 		return // nothing but deletions and payloads so far
 	}
-	for slot, e := range w.changed {
+	for slot, ch := range w.changed {
+		e := tailEntry{seq: ch.seq}
+		var feature []float32
+		if ch.point != nil {
+			e.row, feature = ch.point.row, ch.point.feature
+		}
+		gen.keepRow(slot, feature)
 		gen.tail.put(slot, e)
 	}
 	gen.tail.close(w.seq)
