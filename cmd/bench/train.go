@@ -30,7 +30,7 @@ func trainSuite(ctx context.Context, b *bench) error {
 	if p == nil {
 		b.logf("%v: figures beside peers are null", err)
 	}
-	t := &training{bench: b, peer: p}
+	t := &training{bench: b, peer: p, wide: make(map[string]*embed.Result)}
 	for _, part := range []struct {
 		number string
 		run    func(context.Context) error
@@ -51,7 +51,8 @@ func trainSuite(ctx context.Context, b *bench) error {
 type training struct {
 	*bench
 	peer *peer
-	rows blas32.General // MNIST's training images; empty without --mnist
+	rows blas32.General           // MNIST's training images; empty without --mnist
+	wide map[string]*embed.Result // models of 64 values, by the set they learned
 }
 
 // repeats is how many interleaved runs a median is taken of.

@@ -23,6 +23,10 @@ type quantised struct {
 	R100 float64 `json:"r100"`
 }
 
+// wideDim is the size of the latents that the peers' product quantiser codes, to
+// tell what codes of fewer bits would keep.
+const wideDim = 64
+
 // codes measures what 8, 16 and 32 bytes a vector keep: int8 latents beside PCA
 // with int8 and faiss's quantisers of as many bytes.
 func (t *training) codes(ctx context.Context) error {
@@ -88,11 +92,14 @@ func (t *training) codesOf(ctx context.Context, letter rune, name string, rows b
 	if t.peer == nil || t.quick {
 		return nil
 	}
-	found, err := t.quantise(rows, ours, bytes)
+	found, err := t.quantise(rows, ours, bytes, nil)
 	if err != nil {
 		return err
 	}
 	most := 0.0
+	if err := t.quantiseWide(ctx, name, rows, bytes); err != nil {
+		return err
+	}
 	for _, kind := range []string{"pq", "opq", "rq"} {
 		t.logf("%s, %d bytes: faiss %s r@10 %.3f r@100 %.3f", name, bytes, kind, found[kind].R10, found[kind].R100)
 		most = max(most, found[kind].R10)
@@ -101,9 +108,28 @@ func (t *training) codesOf(ctx context.Context, letter rune, name string, rows b
 	return nil
 }
 
+// quantiseWide says what a product quantiser of latents of 64 values finds.
+func (t *training) quantiseWide(ctx context.Context, name string, rows blas32.General, bytes int) error {
+	wide := t.wide[name]
+	if wide == nil {
+		var err error
+		cfg := embed.Config{Encoder: embed.Deep, Dim: wideDim, Workers: runtime.NumCPU()}
+		if wide, err = embed.Train(ctx, embed.NumericLayout(rows.Cols), rows, cfg); err != nil {
+			return err
+		}
+		t.wide[name] = wide
+	}
+	found, err := t.quantise(rows, wide, bytes, wide.Model)
+	if err == nil {
+		t.logf("%s, %d bytes: faiss pq of our latents of %d r@10 %.3f r@100 %.3f", name, bytes, wideDim, found["pq"].R10, found["pq"].R100)
+	}
+	return err
+}
+
 // quantise has the peers code the rows that ours learned from, and look for the
-// neighbours of those it was examined on.
-func (t *training) quantise(rows blas32.General, ours *embed.Result, bytes int) (found map[string]quantised, err error) {
+// neighbours of those it was examined on; with a model, its latents are coded by
+// the product quantiser alone.
+func (t *training) quantise(rows blas32.General, ours *embed.Result, bytes int, coded *embed.Model) (found map[string]quantised, err error) {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return nil, err
@@ -120,18 +146,42 @@ func (t *training) quantise(rows blas32.General, ours *embed.Result, bytes int) 
 		}
 	}
 	paths := map[string][]int{"base": base, "queries": ours.Examined}
+	latents := ""
 	for name, at := range paths {
 		if err := writeRows(filepath.Join(dir, name), rows, at); err != nil {
 			return nil, err
 		}
+		if coded == nil {
+			continue
+		}
+		picked, z := embed.NewMatrix(len(at), rows.Cols), embed.NewMatrix(len(at), coded.Dim())
+		for i, from := range at {
+			copy(embed.Row(picked, i), embed.Row(rows, from))
+		}
+		if err := coded.Encode(z, picked); err != nil {
+			return nil, err
+		}
+		if err := writeRows(filepath.Join(dir, name+latentFiles), z, nil); err != nil {
+			return nil, err
+		}
+		latents = latentFiles
 	}
 	err = t.peer.ask(map[string]any{"call": "quantise", "base": filepath.Join(dir, "base"), "queries": filepath.Join(dir, "queries"),
-		"width": rows.Cols, "size": bytes}, &found)
+		"width": rows.Cols, "size": bytes, "latents": latents}, &found)
 	return found, err
 }
 
-// writeRows writes some rows as little-endian float32, one after another.
+// latentFiles is what the names of files of latents end on.
+const latentFiles = ".latents"
+
+// writeRows writes some rows, or all for nil, as little-endian float32, one after
+// another.
 func writeRows(path string, rows blas32.General, at []int) error {
+	if at == nil {
+		for i := range rows.Rows {
+			at = append(at, i)
+		}
+	}
 	out := make([]byte, 0, 4*len(at)*rows.Cols)
 	for _, i := range at {
 		for _, x := range embed.Row(rows, i) {

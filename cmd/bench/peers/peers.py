@@ -106,24 +106,33 @@ def encode(batch, calls):
         return time.process_time() - start
 
 
-def quantise(base, queries, width, size):
+def quantise(base, queries, width, size, latents):
     """Recall of the true 10 neighbours in the first 10 and 100 of coded rows, by
     faiss's quantisers of a number of bytes. The residual quantiser, whose training
-    is slow, learns from 20,000 of the rows."""
+    is slow, learns from 20,000 of the rows. With latents, what their files' names
+    end on, those are coded, by the product quantiser alone."""
     x = np.fromfile(base, dtype=np.float32).reshape(-1, width)
     q = np.fromfile(queries, dtype=np.float32).reshape(-1, width)
     flat = faiss.IndexFlatL2(width)
     flat.add(x)
     truth = flat.search(q, 10)[1]
+    if latents:
+        rows = len(x), len(q)
+        x, q = (np.fromfile(f + latents, dtype=np.float32).reshape(n, -1) for f, n in zip((base, queries), rows))
+        width = x.shape[1]
     # A product quantiser wants a width that its codes divide.
     pad = -width % size
     xp, qp = (np.pad(m, ((0, 0), (0, pad))) for m in (x, q))
     found = {}
-    for name, index, rows, asked in (
-        ("pq", faiss.IndexPQ(width + pad, size, 8), xp, qp),
-        ("opq", faiss.IndexPreTransform(faiss.OPQMatrix(width + pad, size), faiss.IndexPQ(width + pad, size, 8)), xp, qp),
-        ("rq", faiss.IndexResidualQuantizer(width, size, 8), x, q),
-    ):
+    residual = faiss.IndexResidualQuantizer(width, size, 8)
+    residual.rq.use_beam_LUT = 1
+    quantisers = [("pq", faiss.IndexPQ(width + pad, size, 8), xp, qp)]
+    if not latents:
+        quantisers += [
+            ("opq", faiss.IndexPreTransform(faiss.OPQMatrix(width + pad, size), faiss.IndexPQ(width + pad, size, 8)), xp, qp),
+            ("rq", residual, x, q),
+        ]
+    for name, index, rows, asked in quantisers:
         index.train(rows[:20000] if name == "rq" else rows)
         index.add(rows)
         near = index.search(asked, 100)[1]
