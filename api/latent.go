@@ -19,6 +19,7 @@ type latentBody struct {
 	Dim      dim           `json:"dim"`
 	Encoder  embed.Encoder `json:"encoder"`
 	Engine   string        `json:"engine"`
+	Rows     string        `json:"rows"`
 	Recall   *float64      `json:"recall"`
 	AutoFit  autoFitBody   `json:"auto_fit"`
 	// M and EfConstruct are ours here: unlike Qdrant's, they may not be 0.
@@ -75,7 +76,7 @@ func applyLatent(raw json.RawMessage, cfg *settings) error {
 	if err := b.applySource(&cfg.Config); err != nil {
 		return err
 	}
-	cfg.Dim, cfg.Encoder, cfg.Engine = b.Dim.size, b.Encoder, b.Engine
+	cfg.Dim, cfg.Encoder, cfg.Engine, cfg.Rows = b.Dim.size, b.Encoder, b.Engine, b.Rows
 	if err := b.applyShape(cfg); err != nil {
 		return err
 	}
@@ -199,6 +200,7 @@ func describeLatent(coll *store.Collection, info store.Info) (any, error) {
 		"dim":      dim{size: cfg.Dim},
 		"encoder":  cfg.Encoder,
 		"engine":   cfg.Engine,
+		"rows":     cfg.Rows,
 		"recall":   cfg.Recall,
 		"auto_fit": object{
 			"enabled":    !cfg.AutoFit.Disabled,

@@ -15,6 +15,7 @@ func TestErrorsNameTheWholePath(t *testing.T) {
 		`{"source":{"kind":"table"},"dim":0}`:                                "latent.dim: ",
 		`{"source":{"kind":"table"},"encoder":"magic"}`:                      "latent.encoder: ",
 		`{"source":{"kind":"table"},"engine":"diesel"}`:                      "latent.engine: ",
+		`{"source":{"kind":"table"},"rows":"tape"}`:                          "latent.rows: ",
 		`{"source":{"kind":"table"},"recall":2}`:                             "latent.recall: ",
 		`{"source":{"kind":"table"},"m":1}`:                                  "latent.m: ",
 		`{"source":{"kind":"table"},"m":0}`:                                  "latent.m: is 0; it must be at least 1",
