@@ -12,6 +12,11 @@ const (
 	MaxM = 256
 	// MaxEfConstruct bounds Config.EfConstruct.
 	MaxEfConstruct = 1 << 14
+	// MinStep and MaxStep bound a Config.Step that is not 0: distances between
+	// codes are finite.
+	MinStep = 1e-15
+	// MaxStep is the upper bound.
+	MaxStep = 1e14
 )
 
 const (
@@ -30,6 +35,8 @@ func (c Config) Resolve() (Config, error) {
 		c.EfConstruct = max(defaultEfConstruct, c.M)
 	}
 	switch {
+	case c.Step != 0 && (c.Metric != L2 || !(c.Step >= MinStep && c.Step <= MaxStep)):
+		return c, fmt.Errorf("%w: Step is %v with %v, want 0, or %v to %v with %v", ErrParams, c.Step, c.Metric, MinStep, MaxStep, L2)
 	case c.Dim < 1 || c.Dim > MaxDim:
 		return c, fmt.Errorf("%w: Dim is %d, want 1 to %d", ErrParams, c.Dim, MaxDim)
 	case !c.Metric.valid():

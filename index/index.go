@@ -8,6 +8,7 @@
 package index
 
 import (
+	"context"
 	"errors"
 	"io"
 	"iter"
@@ -87,6 +88,17 @@ type Index interface {
 	Encode(w io.Writer) error
 }
 
+// Bulk is implemented by engines that take many rows at once faster than one by
+// one.
+type Bulk interface {
+	// UpsertMany puts row i, rows[i*Dim:][:Dim], under slots[i], as Upsert would;
+	// of rows under the same slot the last one stays. The result depends on the
+	// number of workers in nothing but time. A row that is refused (ErrDim,
+	// ErrNotFinite) changes nothing; when the context ends, the index may hold
+	// some of the rows.
+	UpsertMany(ctx context.Context, slots []uint32, rows []float32, workers int) error
+}
+
 // Config is what an engine needs to make an index.
 type Config struct {
 	// Dim is the length of every row, 1 to MaxDim.
@@ -99,8 +111,11 @@ type Config struct {
 	// EfConstruct is the width of the search that finds a new node's
 	// neighbours. Default 200 (M if that is more), M to MaxEfConstruct.
 	EfConstruct int
-	// Seed fixes the levels a graph draws.
+	// Seed fixes the levels a graph draws, and where cells begin.
 	Seed uint64
+	// Step > 0: rows are kept as int8 codes of this step; 0: float32. Only with
+	// L2. A value x is kept as the code round(x/Step), from -127 to 127.
+	Step float32
 }
 
 // Engine makes and loads indexes of one kind.

@@ -1,0 +1,145 @@
+package index
+
+import (
+	"io"
+	"iter"
+	"math"
+	"sync"
+)
+
+// Cells is the engine of k-means cells, named "cells": rows lie in cells of
+// some √n near ones, and a search scans the cells whose centres are nearest to
+// the query, some rowsPerEF rows for each of Params.EF. So both recall and cost
+// grow with EF; where EF asks for as many rows as there are, the answer is exact.
+//
+// It is made for int8 rows (Config.Step > 0), of which it measures 32 at once,
+// and holds Dim + 14 bytes per slot for them; for float32 rows 4*Dim + 10.
+// Unlike a graph it needs no rebuilding when many rows change: a cell that has
+// grown too large is split, one that has become too small is given to its
+// neighbours. All cells are made anew when there are four times as many rows as
+// when they were made, or a quarter of them, in the writer's time: readers go on
+// with the old ones.
+//
+// The same operations with the same seed give the same cells and answers.
+var Cells = Engine{Name: "cells", New: newCellsIndex, Load: loadCells}
+
+type cells struct {
+	config Config
+	locks
+	// part is replaced as a whole when it is made anew. The writer may read it
+	// under locks.writer alone.
+	part *partition
+
+	// The writer's memory.
+	row, scratch []float32
+	query        *cellQuery
+	near         selection
+	joins        int // how often cells got other numbers
+
+	pool sync.Pool // of *cellSearch
+}
+
+// cellSearch is the memory of one search.
+type cellSearch struct {
+	query *cellQuery
+	row   []float32
+	hits  selection // slots
+	order selection // cells
+	rest  selection // cells, when the nearest are not enough
+}
+
+func newCellsIndex(c Config) (Index, error) {
+	c, err := c.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	return newCells(c, newPartition(c)), nil
+}
+
+func newCells(c Config, p *partition) *cells {
+	x := &cells{config: c, part: p, row: make([]float32, c.Dim), scratch: make([]float32, c.Dim), query: new(cellQuery)}
+	x.pool.New = func() any { return &cellSearch{query: new(cellQuery), row: make([]float32, c.Dim)} }
+	return x
+}
+
+func (x *cells) Engine() string { return Cells.Name }
+func (x *cells) Dim() int       { return x.config.Dim }
+func (x *cells) Metric() Metric { return x.config.Metric }
+
+func (x *cells) Len() int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.part.cellOf.n
+}
+
+func (x *cells) Row(dst []float32, slot uint32) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	p := x.part
+	at, held := p.cellOf.get(slot)
+	if held {
+		l := &p.cells[at]
+		p.rows.get(dst, l, l.find(slot))
+		x.config.fromCodes(dst[:min(len(dst), x.config.Dim)])
+	}
+	return held
+}
+
+func (x *cells) Slots() iter.Seq[uint32] {
+	return x.eachSlot(func() *slotTable { return &x.part.cellOf })
+}
+
+func (x *cells) Search(dst []Hit, query []float32, p Params) ([]Hit, error) {
+	p, err := p.Resolve()
+	if err != nil {
+		return dst, err
+	}
+	s := x.pool.Get().(*cellSearch)
+	defer x.pool.Put(s)
+	if err := x.config.prepare(s.row, query); err != nil {
+		return dst, err
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	s.query.set(&x.part.rows, s.row)
+	x.part.search(s, p)
+	return s.hits.appendHits(dst), nil
+}
+
+func (x *cells) Bytes() int64 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.part.bytes()
+}
+
+func (x *cells) Encode(w io.Writer) error {
+	x.writer.Lock()
+	defer x.writer.Unlock()
+	return x.part.encode(w)
+}
+
+// prepare checks a row as Metric.Prepare does and puts it into dst as a layout
+// takes it: where the configuration has a step, as codes.
+func (c *Config) prepare(dst, row []float32) error {
+	if err := c.Metric.Prepare(dst, row); err != nil || c.Step == 0 {
+		return err
+	}
+	for i, x := range dst {
+		x /= c.Step
+		// The sum rounds to the nearest whole number, halves to even, where |x| is
+		// at most 2^22.
+		const round = 3 << 22
+		dst[i] = (min(max(x, -math.MaxInt8), math.MaxInt8) + round) - round
+	}
+	return nil
+}
+
+// fromCodes undoes prepare, but for the rounding.
+func (c *Config) fromCodes(row []float32) {
+	if c.Step == 0 {
+		return
+	}
+	for i := range row {
+		row[i] *= c.Step
+	}
+}

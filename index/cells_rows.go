@@ -1,0 +1,245 @@
+package index
+
+import (
+	"math"
+	"slices"
+
+	"github.com/latentdb/latentdb/index/internal/cellscan"
+)
+
+// rowList is rows under ids (slots, or the numbers of cells) as a layout keeps
+// them: int8 codes in blocks with a weight for each row, or float32 values one
+// row after another. The zero value is empty.
+type rowList struct {
+	ids     []uint32
+	codes   []int8
+	weights []uint32
+	values  []float32
+}
+
+func (l *rowList) len() int { return len(l.ids) }
+
+func (l *rowList) bytes() int64 {
+	return 4*int64(cap(l.ids)+cap(l.weights)+cap(l.values)) + int64(cap(l.codes))
+}
+
+// layout says how rows are kept and measured. A row outside of a list is
+// float32s: prepared values, or codes as whole numbers.
+type layout struct {
+	dim    int
+	kernel kernel
+	coded  bool
+	// scale turns the squared distance between codes into that of rows.
+	scale float32
+}
+
+func newLayout(c Config, m Metric) layout {
+	return layout{dim: c.Dim, kernel: kernelOf(m), coded: c.Step > 0, scale: c.Step * c.Step}
+}
+
+// reserve makes room for n rows in all, no more and no less than their blocks.
+func (y *layout) reserve(l *rowList, n int) {
+	n = cellscan.Blocks(n) * cellscan.Lanes
+	l.ids = resized(l.ids, n)
+	if !y.coded {
+		l.values = resized(l.values, n*y.dim)
+		return
+	}
+	l.weights = resized(l.weights, n)
+	l.weights = l.weights[:n]
+	l.codes = resized(l.codes, n*4*cellscan.Groups(y.dim))
+	l.codes = l.codes[:cap(l.codes)]
+}
+
+// resized is s, cut to n values at most, with room for n.
+func resized[T any](s []T, n int) []T {
+	if cap(s) == n {
+		return s
+	}
+	return append(make([]T, 0, n), s[:min(len(s), n)]...)
+}
+
+// add appends a row.
+func (y *layout) add(l *rowList, id uint32, row []float32) {
+	n := l.len()
+	if n == cap(l.ids) {
+		y.reserve(l, n+1)
+	}
+	l.ids = append(l.ids, id)
+	if !y.coded {
+		l.values = l.values[:(n+1)*y.dim]
+	}
+	y.put(l, n, row)
+}
+
+// put writes row i.
+func (y *layout) put(l *rowList, i int, row []float32) {
+	if !y.coded {
+		copy(l.values[i*y.dim:], row)
+		return
+	}
+	var sum, square int32
+	at := cellscan.At(y.dim, i, 0)
+	for j, x := range row {
+		code := int32(x)
+		l.codes[at+j&3] = int8(code)
+		if j&3 == 3 {
+			at += 4 * cellscan.Lanes
+		}
+		sum += code
+		square += code * code
+	}
+	l.weights[i] = cellscan.Weight(sum, square)
+}
+
+// get copies row i into dst; a shorter dst gets its beginning.
+func (y *layout) get(dst []float32, l *rowList, i int) {
+	if !y.coded {
+		copy(dst, l.values[i*y.dim:][:y.dim])
+		return
+	}
+	at := cellscan.At(y.dim, i, 0)
+	for j := range dst[:min(len(dst), y.dim)] {
+		dst[j] = float32(l.codes[at+j&3])
+		if j&3 == 3 {
+			at += 4 * cellscan.Lanes
+		}
+	}
+}
+
+// remove takes row i out: the last one moves into its place. Room for more than
+// a block too many is given back.
+func (y *layout) remove(l *rowList, i int, scratch []float32) {
+	last := l.len() - 1
+	if i != last {
+		y.get(scratch, l, last)
+		y.put(l, i, scratch)
+		l.ids[i] = l.ids[last]
+	}
+	l.ids = l.ids[:last]
+	if !y.coded {
+		l.values = l.values[:last*y.dim]
+	}
+	if cap(l.ids) >= last+2*cellscan.Lanes {
+		y.reserve(l, last)
+	}
+}
+
+// find is where an id stands; it must be there.
+func (l *rowList) find(id uint32) int { return slices.Index(l.ids, id) }
+
+// scanChunk is how many rows are measured against one bound.
+const scanChunk = 512
+
+// cellQuery is a query and the memory to measure it with.
+type cellQuery struct {
+	row       []float32
+	codes     []int8
+	coded     cellscan.Query
+	distances [scanChunk + cellscan.Slack]uint32
+	ids       [scanChunk + cellscan.Slack]uint32
+	floats    [scanChunk]float32
+}
+
+// set makes row the query of lists of the layout. It is kept, not copied.
+func (q *cellQuery) set(y *layout, row []float32) {
+	q.row = row
+	if !y.coded {
+		return
+	}
+	q.codes = slices.Grow(q.codes[:0], len(row))[:len(row)]
+	for j, x := range row {
+		q.codes[j] = int8(x)
+	}
+	q.coded.Set(q.codes)
+}
+
+// scan offers to near the rows of a list under ids that allow holds (all, if nil).
+func (y *layout) scan(near *selection, q *cellQuery, l *rowList, allow *Bitmap) {
+	for first := 0; first < l.len(); first += scanChunk {
+		n := min(scanChunk, l.len()-first)
+		if !y.coded {
+			y.scanValues(near, q, l, first, n, allow)
+			continue
+		}
+		rows := cellscan.Rows{Codes: l.codes, Weights: l.weights, IDs: l.ids}
+		found := cellscan.Scan(q.distances[:], q.ids[:], &q.coded, rows, first, n, y.sumBound(near.bound))
+		for i, d := range q.distances[:found] {
+			if id := q.ids[i]; allow == nil || allow.Has(id) {
+				near.offer(makeKey(float32(d)*y.scale, id))
+			}
+		}
+	}
+}
+
+func (y *layout) scanValues(near *selection, q *cellQuery, l *rowList, first, n int, allow *Bitmap) {
+	block := q.floats[:n]
+	y.kernel.block(block, q.row, l.values[first*y.dim:])
+	for i, d := range block {
+		if k := makeKey(d, l.ids[first+i]); k < near.bound && (allow == nil || allow.Has(k.id())) {
+			near.offer(k)
+		}
+	}
+}
+
+// nearest is the id of the row nearest to the query; of equally near ones the
+// first. The list must not be empty.
+func (y *layout) nearest(q *cellQuery, l *rowList) uint32 {
+	if !y.coded {
+		return y.nearestValues(q, l)
+	}
+	rows := cellscan.Rows{Codes: l.codes, Weights: l.weights, IDs: l.ids}
+	best, id := uint32(math.MaxUint32), l.ids[0]
+	// One block sets a bound that few of the others are under.
+	for first, n := 0, cellscan.Lanes; first < l.len(); first, n = first+n, scanChunk {
+		found := cellscan.Scan(q.distances[:], q.ids[:], &q.coded, rows, first, min(n, l.len()-first), best)
+		for i, d := range q.distances[:found] {
+			if d < best {
+				best, id = d, q.ids[i]
+			}
+		}
+	}
+	return id
+}
+
+func (y *layout) nearestValues(q *cellQuery, l *rowList) uint32 {
+	best, at := float32(math.Inf(1)), 0
+	for first := 0; first < l.len(); first += scanChunk {
+		block := q.floats[:min(scanChunk, l.len()-first)]
+		y.kernel.block(block, q.row, l.values[first*y.dim:])
+		for i, d := range block {
+			if d < best {
+				best, at = d, first+i
+			}
+		}
+	}
+	return l.ids[at]
+}
+
+// sumBound is a sum of squared differences of codes that no row with a key below
+// bound exceeds.
+func (y *layout) sumBound(bound key) uint32 {
+	const most = math.MaxUint32
+	if bound == maxKey {
+		return most
+	}
+	sum := float64(bound.distance())/float64(y.scale)*(1+1e-6) + 1
+	return uint32(min(sum, most))
+}
+
+// measure is the distance from the query to row i of a list.
+func (y *layout) measure(q *cellQuery, l *rowList, i int) float32 {
+	if !y.coded {
+		return y.kernel.pair(q.row, l.values[i*y.dim:][:y.dim])
+	}
+	var sum uint32
+	at := cellscan.At(y.dim, i, 0)
+	for j, b := range q.codes {
+		d := int32(l.codes[at+j&3]) - int32(b)
+		sum += uint32(d * d)
+		if j&3 == 3 {
+			at += 4 * cellscan.Lanes
+		}
+	}
+	return float32(sum) * y.scale
+}

@@ -1,0 +1,77 @@
+package index
+
+import "math"
+
+const (
+	// rowsPerEF is how many rows a search scans for each of EF. With it, ef has
+	// about the meaning it has for a graph: see BENCHMARKS.md.
+	rowsPerEF = 32
+	// bySlotCost is what measuring one row found by its slot costs, in rows
+	// scanned one after another.
+	bySlotCost = 128
+	// spareCells is how many cells more are ranked than cells of the mean size
+	// would be needed.
+	spareCells = 8
+)
+
+// search leaves in s.hits the answer to s.query.
+func (p *partition) search(s *cellSearch, a Params) {
+	s.hits.reset(a.K)
+	n := p.cellOf.n
+	budget := min(n, rowsPerEF*min(a.EF, math.MaxInt32))
+	if a.Exact {
+		budget = n
+	}
+	if a.Allow != nil {
+		matching := min(n, a.Allow.Len())
+		if matching == 0 {
+			return
+		}
+		// As many rows that match as there would be rows without a filter.
+		budget = int(min(float64(n), float64(budget)*float64(n)/float64(matching)))
+		if matching*bySlotCost <= budget {
+			p.scanSlots(s, a.Allow)
+			return
+		}
+	}
+	if len(p.cells) == 1 {
+		p.rows.scan(&s.hits, s.query, &p.cells[0], a.Allow)
+		return
+	}
+	mean := max(1, n/len(p.cells))
+	first := min(len(p.cells), budget/mean+budget/(4*mean)+spareCells)
+	s.order.reset(first)
+	p.rank.scan(&s.order, s.query, &p.centres, nil)
+	budget = p.scanCells(s, s.order.sorted(), a.Allow, budget)
+	if first < len(p.cells) && (budget > 0 || !s.hits.full()) {
+		s.rest.reset(len(p.cells))
+		p.rank.scan(&s.rest, s.query, &p.centres, nil)
+		p.scanCells(s, s.rest.sorted()[first:], a.Allow, budget)
+	}
+}
+
+// scanCells scans cells in their order until a budget of rows is spent and there
+// are K hits. It returns what is left of the budget.
+func (p *partition) scanCells(s *cellSearch, order []key, allow *Bitmap, budget int) int {
+	for _, k := range order {
+		if budget <= 0 {
+			if s.hits.tighten(); s.hits.full() {
+				break
+			}
+		}
+		l := &p.cells[k.id()]
+		p.rows.scan(&s.hits, s.query, l, allow)
+		budget -= l.len()
+	}
+	return budget
+}
+
+// scanSlots measures the rows of the slots that allow holds, one by one.
+func (p *partition) scanSlots(s *cellSearch, allow *Bitmap) {
+	for slot := range allow.Slots() {
+		if at, held := p.cellOf.get(slot); held {
+			l := &p.cells[at]
+			s.hits.offer(makeKey(p.rows.measure(s.query, l, l.find(slot)), slot))
+		}
+	}
+}
