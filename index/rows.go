@@ -34,9 +34,9 @@ var rowForms = map[RowKind]packed.Form{RowFloat32: packed.Float32, RowFloat16: p
 const (
 	// gridValues is how many values a byte tells apart.
 	gridValues = 256
-	// leastStep and farthest keep squares of and on a grid within float32.
+	// leastStep, greatestStep and farthestOnGrid keep squares of and on a grid within float32.
 	leastStep, greatestStep = 1e-15, 1e15
-	farthest                = 1e15
+	farthestOnGrid          = 1e15
 )
 
 // LosslessRowForm is the form of fewest bytes that keeps each value as it is:
@@ -326,7 +326,7 @@ func (r *Rows) Rescore(hits []Hit, query []float32) int {
 
 func (r *Rows) reaches(query []float32) bool {
 	for _, x := range query {
-		if r.packed == packed.Uint8 && math.Abs((float64(x)-r.form.Offset)/r.form.Step) > farthest {
+		if r.packed == packed.Uint8 && math.Abs((float64(x)-r.form.Offset)/r.form.Step) > farthestOnGrid {
 			return false
 		}
 	}
