@@ -30,11 +30,13 @@ func (p *partition) search(s *cellSearch, a Params) {
 		// As many rows that match as there would be rows without a filter.
 		budget = int(min(float64(n), float64(budget)*float64(n)/float64(matching)))
 		if matching*bySlotCost <= budget {
+			a.Work.gather(matching)
 			p.scanSlots(s, a.Allow)
 			return
 		}
 	}
 	if len(p.cells) == 1 {
+		a.Work.scan(n)
 		p.rows.scan(&s.hits, s.query, &p.cells[0], a.Allow)
 		return
 	}
@@ -42,7 +44,9 @@ func (p *partition) search(s *cellSearch, a Params) {
 	first := min(len(p.cells), budget/mean+budget/(4*mean)+spareCells)
 	s.order.reset(first)
 	p.rank.scan(&s.order, s.query, &p.centres, nil)
+	before := budget
 	budget = p.scanCells(s, s.order.sorted(), a.Allow, budget)
+	a.Work.scan(before - budget + len(p.cells))
 	if first < len(p.cells) && (budget > 0 || !s.hits.full()) {
 		s.rest.reset(len(p.cells))
 		p.rank.scan(&s.rest, s.query, &p.centres, nil)

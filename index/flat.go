@@ -128,7 +128,7 @@ func (f *flat) Search(dst []Hit, query []float32, p Params) ([]Hit, error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	set := rowSet{kernel: f.kernel, rows: f.rows, rowOf: &f.rowOf, members: f.members}
-	set.scan(&s.hits, s.query, p.Allow)
+	set.scan(&s.hits, s.query, p)
 	return s.hits.AppendTo(dst), nil
 }
 

@@ -130,7 +130,7 @@ func (g *graph) search(w *walker, p Params) {
 	if p.Exact || !g.approximate(w, p) {
 		w.hits.Reset(p.K)
 		set := g.set()
-		set.scan(&w.hits, w.query, p.Allow)
+		set.scan(&w.hits, w.query, p)
 	}
 }
 
@@ -150,7 +150,9 @@ func (g *graph) approximate(w *walker, p Params) bool {
 	if p.Allow != nil || g.vacant > 0 {
 		f = &filter{budget: matching, accept: func(node uint32) bool { return g.allowed(node, p.Allow) }}
 	}
-	if !g.walk(w, w.query, g.descend(w, w.query, 0), 0, p.EF, f) {
+	found := g.walk(w, w.query, g.descend(w, w.query, 0), 0, p.EF, f)
+	p.Work.gather(w.measured)
+	if !found {
 		return false
 	}
 	for _, k := range w.best.sorted() {

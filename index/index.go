@@ -47,6 +47,28 @@ type Params struct {
 	Allow *Bitmap
 	// Exact asks for the exact scan whatever the engine.
 	Exact bool
+	// Work, if set, is added to by what the search does.
+	Work *Work
+}
+
+// Work is what searches cost, whatever the clock says: what a model of their cost
+// goes by.
+type Work struct {
+	// Scanned is how many rows were measured that lie one after another, Gathered
+	// how many that had each to be fetched from a place of its own.
+	Scanned, Gathered int
+}
+
+func (w *Work) scan(rows int) {
+	if w != nil {
+		w.Scanned += rows
+	}
+}
+
+func (w *Work) gather(rows int) {
+	if w != nil {
+		w.Gathered += rows
+	}
 }
 
 // Index is a mutable set of rows, each under a slot, searched by distance.

@@ -111,6 +111,19 @@ func compareRescore(t *testing.T, m Metric, form RowForm, rows [][]float32) {
 	if got := r.Rescore(hits, query); got != len(hits) || r.Len() != len(hits) {
 		t.Fatalf("%d of %d scored, %d held", got, len(hits), r.Len())
 	}
+	top := NewTopK(len(hits))
+	allow := NewBitmap()
+	for _, h := range hits[1:] {
+		allow.Set(h.Slot)
+	}
+	if !r.Scan(top, query, allow) {
+		t.Fatal("query not measured")
+	}
+	allowed := slices.Clone(hits[1:])
+	slices.SortFunc(allowed, Hit.Compare)
+	if got := top.AppendTo(nil); !slices.Equal(got, allowed) {
+		t.Fatalf("%v, %v: scan finds %v, want %v", m, form, got, allowed)
+	}
 	tolerance := 1e-4
 	if form.Kind == RowFloat16 {
 		tolerance = 4e-3 // rounded to 11 bits

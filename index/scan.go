@@ -14,14 +14,16 @@ type rowSet struct {
 	members func(row uint32) []uint32
 }
 
-// scan offers to hits every slot that allow holds, with its exact distance. It
+// scan offers to hits every slot that p.Allow holds, with its exact distance. It
 // goes by whichever is fewer, allowed slots or rows.
-func (s *rowSet) scan(hits *TopK, query []float32, allow *Bitmap) {
-	n := len(s.rows) / len(query)
+func (s *rowSet) scan(hits *TopK, query []float32, p Params) {
+	n, allow := len(s.rows)/len(query), p.Allow
 	if allow != nil && allow.Len() < n {
+		p.Work.gather(allow.Len())
 		s.scanAllowed(hits, query, allow)
 		return
 	}
+	p.Work.scan(n)
 	var distances [scanBlock]float32
 	for start := 0; start < n; start += scanBlock {
 		block := distances[:min(scanBlock, n-start)]

@@ -1,0 +1,37 @@
+package index
+
+import "math/bits"
+
+// Scan offers to top the rows of all slots, or of those allowed, each at its
+// distance to a query of Dim values that is prepared as the rows were. It returns
+// false, having offered nothing, for a query that lies too far from the rows' grid
+// to be measured by it.
+func (r *Rows) Scan(top *TopK, query []float32, allow *Bitmap) bool {
+	if !r.reaches(query) {
+		return false
+	}
+	s := r.pool.Get().(*rescoring)
+	defer r.pool.Put(s)
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for at, p := range r.pages {
+		if p == nil {
+			continue
+		}
+		s.slots, s.at = s.slots[:0], s.at[:0]
+		for w, word := range p.held {
+			for ; word != 0; word &= word - 1 {
+				slot := uint32(at<<pageBits + w<<6 + bits.TrailingZeros64(word))
+				if allow == nil || allow.Has(slot) {
+					s.slots = append(s.slots, slot)
+					s.at = append(s.at, &r.at(p, slot)[0])
+				}
+			}
+		}
+		r.measure(s, query)
+		for i, d := range s.distances {
+			top.Push(Hit{Slot: s.slots[i], Distance: d})
+		}
+	}
+	return true
+}
