@@ -50,6 +50,17 @@ func (m *Model) Encoder() Encoder { return m.encoder }
 // Scale is the factor from standardised units to a feature row's.
 func (m *Model) Scale() float32 { return m.scale }
 
+// EncoderWeights is how many weights a row is multiplied with to be encoded.
+func (m *Model) EncoderWeights() int {
+	n := len(m.enc.w.Data)
+	if m.mlpE != nil {
+		for _, l := range m.mlpE.layers {
+			n += len(l.w.Data)
+		}
+	}
+	return n
+}
+
 // Settings are what the model was trained under.
 func (m *Model) Settings() Settings { return m.settings }
 

@@ -123,4 +123,3 @@ func (f RowForm) Validate() error {
 	}
 	return nil
 }
-

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"gonum.org/v1/gonum/blas/blas32"
@@ -29,7 +31,7 @@ const (
 )
 
 // searchWidths are the values of ef and of rerank that are measured.
-var searchWidths = []int{10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024}
+var searchWidths = []int{10, 13, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024}
 
 // calibration measures a generation's search on points held out of training.
 type calibration struct {
@@ -44,9 +46,7 @@ type calibration struct {
 	perQuery                float64 // true neighbours per query
 }
 
-// measure decides which engine serves, and what each recall costs. An engine
-// whose recall in latent space stays below the collection's is not used: the
-// exact scan takes its place.
+// measure decides which engine serves, and what each recall costs.
 func (c *Collection) measure(ctx context.Context, gen *generation, sample *fitSample) error {
 	if err := gen.measureResiduals(sample); err != nil {
 		return err
@@ -55,14 +55,14 @@ func (c *Collection) measure(ctx context.Context, gen *generation, sample *fitSa
 	if err != nil {
 		return err
 	}
-	if err := cal.engines(ctx); err != nil {
+	if err := cal.chooseEngine(ctx); err != nil {
 		return err
 	}
-	latent, err := cal.curve(ctx, SpaceLatent)
+	latent, err := cal.curve(ctx, gen.index, SpaceLatent)
 	if err != nil {
 		return err
 	}
-	input, err := cal.curve(ctx, SpaceInput)
+	input, err := cal.curve(ctx, gen.index, SpaceInput)
 	gen.report.Calibration = slices.Concat(latent, input)
 	return err
 }
@@ -105,40 +105,59 @@ func newCalibration(ctx context.Context, c *Collection, gen *generation, sample 
 	return cal, nil
 }
 
-// findTruth scans all points once for the true neighbours of all queries in
-// input space, and asks the index's exact scan for those in latent space.
+// findTruth finds the true neighbours of all queries: in input space by one scan
+// of all points, in latent space by the index's exact scan.
 func (cal *calibration) findTruth(ctx context.Context) error {
 	n := len(cal.slots)
 	tops := make([]*index.TopK, n)
 	for i := range tops {
-		tops[i] = index.NewTopK(calibrationK + truthTies)
+		tops[i] = index.NewTopK(calibrationK + truthTies + 1)
 	}
-	distance := cal.c.Config().Metric.Kernel()
-	err := cal.c.eachRow(ctx, cal.gen, nil, func(chunk []storedRecord, rows []float32) error {
-		width := cal.rows.Cols
-		inParallel(cal.c.opts.Workers, n, func(q int) {
-			row := embed.Row(cal.rows, q)
-			for i, r := range chunk {
-				if r.slot != cal.slots[q] {
-					tops[q].Push(index.Hit{Slot: r.slot, Distance: distance(row, rows[i*width:(i+1)*width])})
-				}
-			}
-		})
-		return nil
-	})
-	if err != nil {
+	if err := cal.scanAll(ctx, tops); err != nil {
 		return err
 	}
 	for q := range n {
-		hits, err := cal.ask(ctx, q, index.Params{K: calibrationK + truthTies, Exact: true})
+		own := func(h index.Hit) bool { return h.Slot == cal.slots[q] }
+		hits, _, err := cal.ask(ctx, cal.gen.index, q, index.Params{K: calibrationK + truthTies, Exact: true})
 		if err != nil {
 			return err
 		}
-		cal.truthInput = append(cal.truthInput, trueSlots(tops[q].AppendTo(nil)))
+		cal.truthInput = append(cal.truthInput, trueSlots(slices.DeleteFunc(tops[q].AppendTo(nil), own)))
 		cal.truthLatent = append(cal.truthLatent, trueSlots(hits))
 	}
 	cal.perQuery = float64(min(calibrationK, max(1, cal.gen.index.Len()-1)))
 	return nil
+}
+
+// scanAll pushes all points to each query's neighbours in input space: by the rows
+// in memory, else by the stored records.
+func (cal *calibration) scanAll(ctx context.Context, tops []*index.TopK) error {
+	gen, workers := cal.gen, cal.c.opts.Workers
+	if gen.rows != nil && gen.rows.Len() == gen.index.Len() {
+		var missed atomic.Bool
+		inParallel(workers, len(tops), func(q int) {
+			if ctx.Err() == nil && !gen.rows.Scan(tops[q], embed.Row(cal.rows, q), nil) {
+				missed.Store(true)
+			}
+		})
+		if err := ctx.Err(); err != nil || !missed.Load() {
+			return err
+		}
+	}
+	for _, t := range tops {
+		t.Reset(calibrationK + truthTies + 1)
+	}
+	distance := cal.c.Config().Metric.Kernel()
+	return cal.c.eachRow(ctx, gen, nil, func(chunk []storedRecord, rows []float32) error {
+		width := cal.rows.Cols
+		inParallel(workers, len(tops), func(q int) {
+			row := embed.Row(cal.rows, q)
+			for i, r := range chunk {
+				tops[q].Push(index.Hit{Slot: r.slot, Distance: distance(row, rows[i*width:(i+1)*width])})
+			}
+		})
+		return nil
+	})
 }
 
 // trueSlots are the slots no farther than the 10th: any 10 of them are right.
@@ -152,18 +171,21 @@ func trueSlots(hits []index.Hit) map[uint32]bool {
 	return out
 }
 
-// ask searches the index for a query's neighbours other than itself.
-func (cal *calibration) ask(ctx context.Context, q int, p index.Params) ([]index.Hit, error) {
+// ask searches an index for a query's neighbours other than itself, and tells
+// what that cost.
+func (cal *calibration) ask(ctx context.Context, idx index.Index, q int, p index.Params) ([]index.Hit, index.Work, error) {
+	var work index.Work
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, work, err
 	}
 	p.K++
-	hits, err := cal.gen.index.Search(nil, embed.Row(cal.z, q), p)
+	p.Work = &work
+	hits, err := idx.Search(nil, embed.Row(cal.z, q), p)
 	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, work, fmt.Errorf("store: %w", err)
 	}
 	hits = slices.DeleteFunc(hits, func(h index.Hit) bool { return h.Slot == cal.slots[q] })
-	return hits[:min(len(hits), p.K-1)], nil
+	return hits[:min(len(hits), p.K-1)], work, nil
 }
 
 // found is how many of the true neighbours are among hits, at most 10.
@@ -177,131 +199,21 @@ func found(truth map[uint32]bool, hits []index.Hit) float64 {
 	return float64(min(n, calibrationK))
 }
 
-// engines measures the index that was built, and puts the exact scan in its
-// place if it falls short.
-func (cal *calibration) engines(ctx context.Context) error {
-	gen, target := cal.gen, cal.c.Config().Recall
-	rep, err := cal.engineReport(ctx)
-	if err != nil {
-		return err
-	}
-	name := gen.index.Engine()
-	if rep.Recall >= target || name == EngineFlat {
-		rep.Chosen, rep.Reason = true, fmt.Sprintf("meets the recall of %.3g", target)
-		gen.report.Engines = []EngineReport{rep}
-	} else {
-		rep.Reason = fmt.Sprintf("recall %.3f at its widest search is below %.3g: not used", rep.Recall, target)
-		gen.report.Engines = []EngineReport{rep}
-	}
-	gen.report.Engine = name
-	if name == EngineFlat {
-		return nil
-	}
-	flat, err := cal.flatReport(ctx)
-	if err != nil {
-		return err
-	}
-	if flat.Chosen = !rep.Chosen; flat.Chosen {
-		flat.Reason = "the exact scan, for no other engine meets the recall"
-		gen.report.Engine = EngineFlat
-		if gen.index, err = cal.flat(ctx, math.MaxInt); err != nil {
-			return err
-		}
-	} else {
-		flat.Reason = "exact, but scans every latent"
-	}
-	gen.report.Engines = append(gen.report.Engines, flat)
-	return nil
-}
-
-// flatSample is how many points tell what the exact index takes for each.
-const flatSample = 10_000
-
-// flatReport measures the exact scan by that of the index there is, and what an
-// index for it would take by a small one: a large one only to be measured would
-// be a good part of a fit's memory.
-func (cal *calibration) flatReport(ctx context.Context) (EngineReport, error) {
-	small, err := cal.flat(ctx, flatSample)
-	if err != nil {
-		return EngineReport{}, err
-	}
-	rep := EngineReport{Name: EngineFlat, Recall: 1, BytesPerPoint: bytesPerPoint(small)}
-	began := time.Now()
-	for q := range cal.slots {
-		if _, err := cal.ask(ctx, q, index.Params{K: calibrationK, Exact: true}); err != nil {
-			return rep, err
-		}
-	}
-	rep.Microseconds = float64(time.Since(began).Microseconds()) / float64(len(cal.slots))
-	return rep, nil
-}
-
-func bytesPerPoint(idx index.Index) float64 {
-	return math.Round(float64(idx.Bytes())/float64(max(1, idx.Len()))*10) / 10
-}
-
-func (cal *calibration) engineReport(ctx context.Context) (EngineReport, error) {
-	idx := cal.gen.index
-	rep := EngineReport{Name: idx.Engine(), BytesPerPoint: bytesPerPoint(idx)}
-	var sum float64
-	began := time.Now()
-	for q := range cal.slots {
-		hits, err := cal.ask(ctx, q, index.Params{K: calibrationK, EF: searchWidths[len(searchWidths)-1]})
-		if err != nil {
-			return rep, err
-		}
-		sum += found(cal.truthLatent[q], hits)
-	}
-	n := float64(len(cal.slots))
-	rep.Recall, rep.Microseconds = sum/n/cal.perQuery, float64(time.Since(began).Microseconds())/n
-	return rep, nil
-}
-
-// flat makes the exact index of the rows that the present one holds, or of the
-// first most of them.
-func (cal *calibration) flat(ctx context.Context, most int) (index.Index, error) {
-	gen := cal.gen
-	flat, err := index.Flat.New(index.Config{Dim: gen.width(), Metric: Euclid})
-	if err != nil {
-		return nil, err
-	}
-	row := make([]float32, gen.width())
-	for slot := range gen.index.Slots() {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if flat.Len() == most {
-			break
-		}
-		if gen.index.Row(row, slot) {
-			if err := flat.Upsert(slot, row); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return flat, nil
-}
-
 // curve measures recall over settings of a space's search, cheapest first,
 // keeping those that nothing cheaper matches.
-func (cal *calibration) curve(ctx context.Context, space Space) ([]CalibrationPoint, error) {
+func (cal *calibration) curve(ctx context.Context, idx index.Index, space Space) ([]CalibrationPoint, error) {
 	var points []CalibrationPoint
 	widths := slices.DeleteFunc(slices.Clone(searchWidths), func(w int) bool {
-		return w > 16 && w > 2*cal.gen.index.Len()
+		return w > 16 && w > 2*idx.Len()
 	})
-	for _, ef := range widths {
-		got, err := cal.atWidth(ctx, space, ef, widths)
+	for _, ef := range cal.efs(idx, widths) {
+		got, err := cal.atWidth(ctx, idx, space, ef, widths)
 		if err != nil {
 			return nil, err
 		}
 		points = append(points, got...)
 	}
-	dim, features := float64(cal.gen.model.Dim()), float64(cal.rows.Cols)
-	sortCalibration(points, func(p CalibrationPoint) float64 {
-		// A step of the walk scores some 20 neighbours; a rerank fetches,
-		// decodes and scores a record.
-		return float64(p.EF)*20*dim + float64(p.Rerank)*(500+2*features)
-	})
+	slices.SortStableFunc(points, func(a, b CalibrationPoint) int { return cmp.Compare(a.Cost, b.Cost) })
 	best := -1.0
 	return slices.DeleteFunc(points, func(p CalibrationPoint) bool {
 		if p.Promised <= best {
@@ -312,21 +224,33 @@ func (cal *calibration) curve(ctx context.Context, space Space) ([]CalibrationPo
 	}), nil
 }
 
+// efs are the widths that an index is measured at: an exact scan has but one.
+func (cal *calibration) efs(idx index.Index, widths []int) []int {
+	if idx.Engine() == EngineFlat {
+		return widths[len(widths)-1:]
+	}
+	return widths
+}
+
 // atWidth measures one ef, with every rerank up to it in input space.
-func (cal *calibration) atWidth(ctx context.Context, space Space, ef int, widths []int) ([]CalibrationPoint, error) {
-	began := time.Now()
+func (cal *calibration) atWidth(ctx context.Context, idx index.Index, space Space, ef int, widths []int) ([]CalibrationPoint, error) {
 	k, truth := calibrationK, cal.truthLatent
 	if space == SpaceInput {
 		k, truth = ef, cal.truthInput
 	}
 	lists := make([][]index.Hit, len(cal.slots))
+	var total work
+	began := time.Now()
 	for q := range lists {
-		var err error
-		if lists[q], err = cal.ask(ctx, q, index.Params{K: k, EF: ef}); err != nil {
+		hits, done, err := cal.ask(ctx, idx, q, index.Params{K: k, EF: ef})
+		if err != nil {
 			return nil, err
 		}
+		lists[q] = hits
+		total.add(done)
 	}
-	micros := float64(time.Since(began).Microseconds()) / float64(max(1, len(lists)))
+	asked := float64(max(1, len(lists)))
+	micros := float64(time.Since(began).Microseconds()) / asked
 	point := func(rerank int) CalibrationPoint {
 		shares := make([]float64, len(lists))
 		for q, l := range lists {
@@ -336,7 +260,8 @@ func (cal *calibration) atWidth(ctx context.Context, space Space, ef int, widths
 			shares[q] = found(truth[q], l) / cal.perQuery
 		}
 		mean, promised := promise(shares)
-		return CalibrationPoint{Space: space, Recall: mean, Promised: promised, EF: ef, Rerank: rerank, Microseconds: micros}
+		return CalibrationPoint{Space: space, Recall: mean, Promised: promised, EF: ef, Rerank: rerank,
+			Microseconds: micros, Cost: cal.gen.cost(total.each(asked), rerank)}
 	}
 	if space == SpaceLatent {
 		return []CalibrationPoint{point(0)}, nil

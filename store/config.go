@@ -40,6 +40,7 @@ const (
 const (
 	EngineAuto  = "auto"
 	EngineHNSW  = "hnsw"
+	EngineCells = "cells"
 	EngineFlat  = "flat"
 	EngineCoder = "coder"
 )

@@ -269,7 +269,7 @@ func (r *fitRun) make(ctx context.Context) (*Report, error) {
 	sample.keepHeld(result.Held)
 	engine := c.Config().Engine
 	if engine == EngineAuto {
-		engine = EngineHNSW
+		engine = EngineCells
 	}
 	if err := errors.Join(c.freshIndex(gen, engine), c.makeRows(gen, sample.rows)); err != nil {
 		return nil, err

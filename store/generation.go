@@ -15,7 +15,7 @@ import (
 const minFitPoints = embed.MinRows
 
 // engines are the indexes a collection may use.
-var engines = []index.Engine{index.HNSW, index.Flat}
+var engines = []index.Engine{index.HNSW, index.Cells, index.Flat}
 
 func engineByName(name string) *index.Engine {
 	for i := range engines {

@@ -81,10 +81,7 @@ func (g *generation) drained() (applied uint64, err error) {
 // applyRow puts a row into the index, or takes its slot out. The caller holds
 // indexer.mu, or is alone with the generation.
 func (g *generation) applyRow(slot uint32, row []float32) error {
-	if g.indexer.dirty == nil {
-		g.indexer.dirty = make(map[uint32]struct{})
-	}
-	g.indexer.dirty[slot/latentBlock] = struct{}{}
+	g.indexer.touch([]uint32{slot})
 	if row == nil {
 		if g.index != nil {
 			g.index.Delete(slot)
@@ -92,6 +89,16 @@ func (g *generation) applyRow(slot uint32, row []float32) error {
 		return nil
 	}
 	return g.index.Upsert(slot, row)
+}
+
+// touch notes that the latents of slots have changed.
+func (s *indexerState) touch(slots []uint32) {
+	if s.dirty == nil {
+		s.dirty = make(map[uint32]struct{})
+	}
+	for _, slot := range slots {
+		s.dirty[slot/latentBlock] = struct{}{}
+	}
 }
 
 func (g *generation) unsavedChanges() int {

@@ -57,7 +57,7 @@ func TestModel(t *testing.T) {
 		defer func() { _ = m.db.Close() }() // closed already, unless the test failed
 		cfg := Config{
 			Source: source.Vector{}, Metric: m.metric, Dim: 2,
-			Engine:  rapid.SampledFrom([]string{EngineAuto, EngineHNSW, EngineFlat, EngineCoder}).Draw(t, "engine"),
+			Engine:  rapid.SampledFrom([]string{EngineAuto, EngineHNSW, EngineCells, EngineFlat, EngineCoder}).Draw(t, "engine"),
 			AutoFit: AutoFit{MinPoints: 8},
 		}
 		if m.c, err = m.db.CreateCollection(ctx, "model", cfg); err != nil {

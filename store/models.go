@@ -183,19 +183,31 @@ func (c *Collection) verifyCount(gen *generation) error {
 
 // freshIndex gives a generation an empty index.
 func (c *Collection) freshIndex(gen *generation, engine string) error {
-	cfg := c.Config()
 	e := engineByName(engine)
 	if e == nil {
 		return fmt.Errorf("%w: unknown engine %q", ErrFormat, engine)
 	}
-	idx, err := e.New(index.Config{
-		Dim: gen.width(), Metric: gen.metric(cfg), M: cfg.M, EfConstruct: cfg.EfConstruct, Seed: gen.number,
-	})
+	idx, err := c.newIndex(gen, *e)
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return err
 	}
 	gen.index, gen.indexer.applied, gen.indexer.dirty, gen.indexer.cleanAt = idx, 0, nil, 0
 	return nil
+}
+
+// newIndex makes an empty index for what a generation's index holds: int8 codes,
+// where latents are stored as such.
+func (c *Collection) newIndex(gen *generation, engine index.Engine) (index.Index, error) {
+	cfg := c.Config()
+	ic := index.Config{Dim: gen.width(), Metric: gen.metric(cfg), M: cfg.M, EfConstruct: cfg.EfConstruct, Seed: gen.number}
+	if gen.model != nil && gen.model.CodeStep() >= index.MinStep && gen.model.CodeStep() <= index.MaxStep {
+		ic.Step = gen.model.CodeStep()
+	}
+	idx, err := engine.New(ic)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return idx, nil
 }
 
 // forgetChanges trims the change log to what some kept generation still needs.

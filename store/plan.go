@@ -1,10 +1,5 @@
 package store
 
-import (
-	"cmp"
-	"slices"
-)
-
 // plan is how a search runs.
 type plan struct {
 	ef, rerank int
@@ -52,9 +47,4 @@ func (g *generation) planAsTold(q Query) plan {
 		}
 	}
 	return p
-}
-
-// sortCalibration puts the cheapest setting first.
-func sortCalibration(points []CalibrationPoint, cost func(CalibrationPoint) float64) {
-	slices.SortStableFunc(points, func(a, b CalibrationPoint) int { return cmp.Compare(cost(a), cost(b)) })
 }

@@ -69,15 +69,23 @@ type CalibrationPoint struct {
 	Promised float64 `json:"promised"`
 	EF       int     `json:"ef"`
 	// Rerank is 0 where answers are not reranked.
-	Rerank       int     `json:"rerank"`
+	Rerank int `json:"rerank"`
+	// Microseconds is what the index took for a query by the clock, and Cost what
+	// the whole search takes by the model that choices go by, in about the same
+	// unit.
 	Microseconds float64 `json:"microseconds"`
+	Cost         float64 `json:"cost"`
 }
 
-// EngineReport is one engine as it was measured on held-out queries in latent space.
+// EngineReport is one engine as it was measured on held-out queries: its recall in
+// latent space at the widest search, and what a search costs that meets the
+// collection's recall in the space it answers in.
 type EngineReport struct {
-	Name          string  `json:"name"`
-	Recall        float64 `json:"recall"`
-	Microseconds  float64 `json:"microseconds"`
+	Name         string  `json:"name"`
+	Recall       float64 `json:"recall"`
+	Microseconds float64 `json:"microseconds"`
+	// Cost is as CalibrationPoint has it.
+	Cost          float64 `json:"cost"`
 	BytesPerPoint float64 `json:"bytes_per_point"`
 	Chosen        bool    `json:"chosen"`
 	Reason        string  `json:"reason"`

@@ -165,16 +165,15 @@ func (c *Collection) encodeAll(ctx context.Context, gen *generation, progress fu
 		if err != nil {
 			return err
 		}
-		d := gen.width()
+		slots := make([]uint32, len(chunk))
 		for i, r := range chunk {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := gen.applyRow(r.slot, latents[i*d:(i+1)*d]); err != nil {
-				return err
-			}
+			slots[i] = r.slot
 			gen.keepRow(r.slot, rows[i*len(rows)/len(chunk):(i+1)*len(rows)/len(chunk)])
 		}
+		if err := putRows(ctx, gen.index, slots, latents, c.opts.Workers); err != nil {
+			return err
+		}
+		gen.indexer.touch(slots)
 		if done += len(chunk); progress != nil {
 			progress(done)
 		}

@@ -131,7 +131,7 @@ func (f *importFlags) check() error {
 	return errors.Join(badDim, badEncoder, badDistance,
 		oneOf("format", f.format, string(bulk.CSV), string(bulk.JSONL), string(bulk.NPY), string(bulk.IDX), string(bulk.Images)),
 		oneOf("kind", f.kind, "vector", "image", "table"),
-		oneOf("engine", f.engine, store.EngineAuto, store.EngineHNSW, store.EngineFlat, store.EngineCoder),
+		oneOf("engine", f.engine, store.EngineAuto, store.EngineHNSW, store.EngineCells, store.EngineFlat, store.EngineCoder),
 		inRange("first-id", f.firstID, 0, bulk.MaxFirstID),
 		inRange("batch", f.batch, 1, maxBatch),
 		inRange("width", f.width, 0, source.MaxRowSide),
