@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/latentdb/latentdb/embed/source"
 	"github.com/latentdb/latentdb/index"
 )
 
@@ -181,11 +182,7 @@ func (s *search) prepare(ctx context.Context) error {
 
 func (s *search) queryRow() ([]float32, error) {
 	if s.q.ID.IsZero() {
-		stored, err := s.c.Config().Source.Marshal(s.q.content())
-		if err != nil {
-			return nil, invalidCause("query", err)
-		}
-		row, err := s.gen.featureRow(stored)
+		row, err := s.newRow()
 		if err != nil {
 			return nil, invalidCause("query", err)
 		}
@@ -206,6 +203,19 @@ func (s *search) queryRow() ([]float32, error) {
 		return err
 	})
 	return row, err
+}
+
+// newRow is the feature row of a record that is not stored.
+func (s *search) newRow() ([]float32, error) {
+	if direct, ok := s.gen.fitted.(source.Direct); ok {
+		row := make([]float32, s.gen.fitted.Width())
+		return row, direct.RowOf(row, s.q.content())
+	}
+	stored, err := s.c.Config().Source.Marshal(s.q.content())
+	if err != nil {
+		return nil, err
+	}
+	return s.gen.featureRow(stored)
 }
 
 // wanted is how many hits are needed before those of the offset, the query's

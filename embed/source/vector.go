@@ -58,6 +58,19 @@ func (v Vector) Resolve(first []any) (Spec, error) {
 
 // Marshal stores a vector as little-endian float32, as given.
 func (v Vector) Marshal(record any) ([]byte, error) {
+	values, err := v.values(record)
+	if err != nil {
+		return nil, err
+	}
+	stored := make([]byte, 4*len(values))
+	for i, x := range values {
+		binary.LittleEndian.PutUint32(stored[4*i:], math.Float32bits(x))
+	}
+	return stored, nil
+}
+
+// values checks a record and gives its numbers, which may be the record's own.
+func (v Vector) values(record any) ([]float32, error) {
 	if err := v.resolved(); err != nil {
 		return nil, err
 	}
@@ -68,17 +81,25 @@ func (v Vector) Marshal(record any) ([]byte, error) {
 	if len(values) != v.Size {
 		return nil, fmt.Errorf("%w: vector has %d dimensions, want %d", ErrRecord, len(values), v.Size)
 	}
-	stored := make([]byte, 0, 4*len(values))
-	for i, x := range values {
-		if err := inRange(float64(x)); err != nil {
-			return nil, fmt.Errorf("%w: vector position %d: %w", ErrRecord, i, err)
-		}
-		stored = binary.LittleEndian.AppendUint32(stored, math.Float32bits(x))
+	if err := allInRange(values); err != nil {
+		return nil, err
 	}
 	if n := length(values); n > MaxVectorLength {
 		return nil, fmt.Errorf("%w: vector has length %.4g, the limit is %g", ErrRecord, n, float64(MaxVectorLength))
 	}
-	return stored, nil
+	return values, nil
+}
+
+func allInRange(values []float32) error {
+	for i, x := range values {
+		if x-x == 0 {
+			continue // neither NaN nor infinite
+		}
+		if err := inRange(float64(x)); err != nil {
+			return fmt.Errorf("%w: vector position %d: %w", ErrRecord, i, err)
+		}
+	}
+	return nil
 }
 
 // Unmarshal returns a []float32.
@@ -115,11 +136,8 @@ func (v Vector) decode(dst []float32, stored []byte) error {
 	}
 	for i := range dst {
 		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(stored[4*i:]))
-		if err := inRange(float64(dst[i])); err != nil {
-			return fmt.Errorf("%w: vector position %d: %w", ErrRecord, i, err)
-		}
 	}
-	return nil
+	return allInRange(dst)
 }
 
 // vectorValues converts a record to float32 and checks the range of what it converts.
@@ -173,6 +191,19 @@ func (f fittedVector) Row(dst []float32, stored []byte) error {
 	if err := f.spec.decode(dst, stored); err != nil {
 		return err
 	}
+	if f.spec.Unit {
+		normalise(dst)
+	}
+	return nil
+}
+
+// RowOf is Row of the stored form of a record.
+func (f fittedVector) RowOf(dst []float32, record any) error {
+	values, err := f.spec.values(record)
+	if err != nil {
+		return err
+	}
+	copy(dst, values)
 	if f.spec.Unit {
 		normalise(dst)
 	}

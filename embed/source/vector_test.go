@@ -106,3 +106,32 @@ func TestVectorParts(t *testing.T) {
 		t.Error("parts of slices of the wrong length")
 	}
 }
+
+// TestVectorRowOf compares the short way to a feature row with the one by way of
+// stored bytes.
+func TestVectorRowOf(t *testing.T) {
+	for _, unit := range []bool{false, true} {
+		spec := source.Vector{Size: 3, Unit: unit}
+		fitted, err := spec.Fit(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, record := range []any{
+			[]float32{1, -2, 3}, []float64{0, 0, 0}, []any{1, 2.5, 3}, []float32{1, 2}, []float32{1, float32(math.NaN()), 2},
+			[]float32{float32(math.Inf(-1)), 0, 0}, []float32{3e38, 0, 0}, "text", nil, []any{"1", 2, 3}, []float64{1e300, 0, 0},
+		} {
+			want, got := make([]float32, 3), make([]float32, 3)
+			stored, wantErr := spec.Marshal(record)
+			if wantErr == nil {
+				wantErr = fitted.Row(want, stored)
+			}
+			gotErr := fitted.(source.Direct).RowOf(got, record)
+			if fmt.Sprint(gotErr) != fmt.Sprint(wantErr) {
+				t.Errorf("%v: %v, want %v", record, gotErr, wantErr)
+			}
+			if wantErr == nil && !slices.Equal(got, want) {
+				t.Errorf("%v: row %v, want %v", record, got, want)
+			}
+		}
+	}
+}
