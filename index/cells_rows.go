@@ -129,7 +129,7 @@ func (y *layout) remove(l *rowList, i int, scratch []float32) {
 func (l *rowList) find(id uint32) int { return slices.Index(l.ids, id) }
 
 // scanChunk is how many rows are measured against one bound.
-const scanChunk = 512
+const scanChunk = 128
 
 // cellQuery is a query and the memory to measure it with.
 type cellQuery struct {

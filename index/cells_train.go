@@ -11,7 +11,7 @@ import (
 
 const (
 	// cellsPerRoot is how many cells there are for n rows, in √n.
-	cellsPerRoot = 1
+	cellsPerRoot = 2
 	// sampleFactor is how many rows a cell's centre is learned from, on average.
 	sampleFactor = 64
 	// sampleValues bounds the sample by its float32 values.

@@ -2,6 +2,7 @@ package index
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -40,20 +41,25 @@ func (s *selection) offer(k key) {
 	}
 }
 
-// tighten throws out what is past the k-th key and lowers the bound to it.
+// tighten throws out keys past the k-th, not all of them as a rule, and lowers
+// the bound.
 func (s *selection) tighten() {
-	if len(s.keys) < s.k {
+	s.cut(s.k / 8)
+}
+
+// cut throws out keys past the k-th but for slack of them.
+func (s *selection) cut(slack int) {
+	if len(s.keys) <= s.k+slack {
 		return
 	}
-	nthKey(s.keys, s.k-1)
-	s.keys = s.keys[:s.k]
-	s.bound = s.keys[s.k-1]
+	n, bound := leastKeys(s.keys, s.k, slack)
+	s.keys, s.bound = s.keys[:n], bound
 }
 
 // sorted returns the kept keys, least first, in the selection's memory.
 func (s *selection) sorted() []key {
-	s.tighten()
-	slices.Sort(s.keys)
+	s.cut(0)
+	sortKeys(s.keys)
 	return s.keys
 }
 
@@ -67,25 +73,54 @@ func (s *selection) appendHits(dst []Hit) []Hit {
 	return dst
 }
 
-// nthKey puts the n-th least key (from 0) into s[n], lesser ones before it and
-// greater ones after it: quickselect (Hoare, 1961) with a partition that does not
-// branch on what it compares.
-func nthKey(s []key, n int) {
-	for rounds := 0; len(s) > 16; rounds++ {
-		if rounds == 64 { // no luck with the pivots
-			break
-		}
-		at := splitAtPivot(s)
+// smallSort is how many keys are sorted by insertion.
+const smallSort = 12
+
+// leastKeys moves the n least keys of s to its front, where k <= n <= k+slack,
+// and returns n and the least of the keys behind them; s has more than k+slack.
+// It is quickselect (Hoare, 1961) with a partition that does not branch on what
+// it compares.
+func leastKeys(s []key, k, slack int) (n int, next key) {
+	from, to := 0, len(s) // the n-th key is in s[from:to], lesser ones before it
+	for rounds := 0; to-from > smallSort && rounds < 64; rounds++ {
+		at := from + splitAtPivot(s[from:to])
 		switch {
-		case n < at:
-			s = s[:at]
-		case n > at:
-			s, n = s[at+1:], n-at-1
+		case at < k:
+			from = at + 1
+		case at > k+slack:
+			to = at
 		default:
-			return
+			return at, s[at]
 		}
 	}
-	slices.Sort(s)
+	slices.Sort(s[from:to])
+	return k, s[k]
+}
+
+// sortKeys sorts by quicksort with the same partition.
+func sortKeys(s []key) {
+	for rounds := 0; len(s) > smallSort; rounds++ {
+		if rounds == 64 { // no luck with the pivots
+			slices.Sort(s)
+			return
+		}
+		at := splitAtPivot(s)
+		if at < len(s)/2 {
+			sortKeys(s[:at])
+			s = s[at+1:]
+		} else {
+			sortKeys(s[at+1:])
+			s = s[:at]
+		}
+	}
+	for i := 1; i < len(s); i++ {
+		k := s[i]
+		j := i
+		for ; j > 0 && s[j-1] > k; j-- {
+			s[j] = s[j-1]
+		}
+		s[j] = k
+	}
 }
 
 // splitAtPivot moves a pivot to its place in the order of s and returns the place.
@@ -103,9 +138,8 @@ func splitAtPivot(s []key) int {
 	for i, k := range s[:last] {
 		s[i] = s[at]
 		s[at] = k
-		if k < pivot {
-			at++
-		}
+		_, less := bits.Sub64(uint64(k), uint64(pivot), 0)
+		at += int(less)
 	}
 	s[last], s[at] = s[at], pivot
 	return at
