@@ -13,6 +13,10 @@ import (
 // Bodies are little-endian. Every body starts with its configuration:
 //
 //	config = dim uint32, metric uint8, m uint16, ef_construct uint32, seed uint64
+//
+// A metric of stepped or more is the metric less that, and a step float32 follows
+// the seed: rows are codes.
+const stepped = 0x80
 
 // encodeChunk is how many 4-byte numbers are converted at a time.
 const encodeChunk = 4096
@@ -60,11 +64,18 @@ func (e *encoder) f32s(s []float32) {
 }
 
 func (e *encoder) config(c Config) {
+	metric := uint8(c.Metric)
+	if c.Step > 0 {
+		metric |= stepped
+	}
 	e.u32(uint32(c.Dim))
-	e.u8(uint8(c.Metric))
+	e.u8(metric)
 	e.u16(uint16(c.M))
 	e.u32(uint32(c.EfConstruct))
 	e.u64(c.Seed)
+	if c.Step > 0 {
+		e.u32(math.Float32bits(c.Step))
+	}
 }
 
 func (e *encoder) flush() error {
@@ -172,18 +183,21 @@ func (d *decoder) f32s(n uint64) []float32 {
 
 // config reads a configuration as Resolve left it.
 func (d *decoder) config() Config {
-	c := Config{
-		Dim:         int(d.u32()),
-		Metric:      Metric(d.u8()),
-		M:           int(d.u16()),
-		EfConstruct: int(d.u32()),
-		Seed:        d.u64(),
+	var c Config
+	c.Dim = int(d.u32())
+	metric := d.u8()
+	c.Metric = Metric(metric &^ stepped)
+	c.M = int(d.u16())
+	c.EfConstruct = int(d.u32())
+	c.Seed = d.u64()
+	if metric&stepped != 0 {
+		c.Step = math.Float32frombits(d.u32())
 	}
 	if d.err != nil {
 		return c
 	}
 	resolved, err := c.Resolve()
-	if err != nil || resolved != c {
+	if err != nil || resolved != c || metric&stepped != 0 && c.Step == 0 {
 		d.fail("configuration %+v", c)
 	}
 	return c

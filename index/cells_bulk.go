@@ -18,6 +18,9 @@ type freshRows struct {
 // UpsertMany implements Bulk: where the cells are due to be made anew, they are
 // made with the rows in place; else the workers find a cell for each row.
 func (x *cells) UpsertMany(ctx context.Context, slots []uint32, rows []float32, workers int) error {
+	if workers < 1 {
+		return fmt.Errorf("%w: %d workers, want at least 1", ErrParams, workers)
+	}
 	if len(rows) != len(slots)*x.config.Dim {
 		return fmt.Errorf("%w: %d values for %d rows of %d", ErrDim, len(rows), len(slots), x.config.Dim)
 	}
@@ -28,13 +31,13 @@ func (x *cells) UpsertMany(ctx context.Context, slots []uint32, rows []float32, 
 		return err
 	}
 	p := x.part
-	n := p.cellOf.n
+	more := 0
 	for _, slot := range fresh.list.ids {
 		if _, held := p.cellOf.get(slot); !held {
-			n++
+			more++
 		}
 	}
-	if !p.retrainDue(n) {
+	if !p.retrainDue(fresh.list.len(), more) {
 		return x.putMany(ctx, &fresh.list, workers)
 	}
 	next, err := p.remade(ctx, fresh, workers)
@@ -83,13 +86,11 @@ func (x *cells) putMany(ctx context.Context, l *rowList, workers int) error {
 			x.put(l.ids[from+i], x.row, home[i])
 		}
 	}
-	x.retrainIfDue()
 	return nil
 }
 
 // findHomes sets home[i] to the cell of row from+i of a list.
 func (p *partition) findHomes(home []uint32, l *rowList, from, workers int) {
-	workers = max(1, workers)
 	share := (len(home) + workers - 1) / workers
 	var wg sync.WaitGroup
 	for start := 0; start < len(home); start += share {

@@ -8,22 +8,22 @@ import (
 // The body of cells:
 //
 //	config                          see binary.go
-//	step     float32
 //	size     uint32                 rows that a cell should hold
 //	trained  uint32                 rows when the cells were made, 0 for the first one
+//	changed  uint32                 rows changed since
 //	cells    uint32                 at least 1
 //	cells × { count uint32, slots count × uint32, centre, rows count × row }
 //
-// A centre and a row are dim × float32, or dim × int8 where step is not 0. The
+// A centre and a row are dim × float32, or dim × int8 where config has a step. The
 // order of cells and rows is kept, so that an index that was loaded goes on
 // exactly as the one that was saved.
 
 func (p *partition) encode(w io.Writer) error {
 	e := newEncoder(w)
 	e.config(p.config)
-	e.u32(math.Float32bits(p.config.Step))
 	e.u32(uint32(p.size))
 	e.u32(uint32(p.trained))
+	e.u32(uint32(p.changed))
 	e.u32(uint32(len(p.cells)))
 	row := make([]float32, p.rows.dim)
 	for i := range p.cells {
@@ -70,11 +70,7 @@ func (y *layout) decode(d *decoder, dst []float32) {
 func loadCells(r io.Reader) (Index, error) {
 	d := newDecoder(r)
 	c := d.config()
-	c.Step = math.Float32frombits(d.u32())
-	if _, err := c.Resolve(); d.err == nil && err != nil {
-		d.fail("step %v", c.Step)
-	}
-	size, trained, n := d.u32(), d.u32(), d.u32()
+	size, trained, changed, n := d.u32(), d.u32(), d.u32(), d.u32()
 	if n == 0 || size == 0 || (trained == 0 && n > 1) {
 		d.fail("%d cells of %d rows, made of %d", n, size, trained)
 	}
@@ -82,7 +78,7 @@ func loadCells(r io.Reader) (Index, error) {
 		return nil, d.err
 	}
 	p := newPartition(c)
-	p.size, p.trained = int(size), int(trained)
+	p.size, p.trained, p.changed = int(size), int(trained), int(changed)
 	p.cells, p.centres = nil, rowList{}
 	row := make([]float32, c.Dim)
 	for cell := uint32(0); cell < n && d.err == nil; cell++ {

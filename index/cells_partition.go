@@ -15,6 +15,7 @@ type partition struct {
 
 	size    int // rows that a cell should hold
 	trained int // how many rows there were when the cells were made; 0 for the one first cell
+	changed int // how many rows came, went or were replaced since
 }
 
 // firstCells is the number of rows from which on there is more than one cell.

@@ -20,11 +20,10 @@ const (
 	rounds = 8
 )
 
-// retrainIfDue makes the cells anew where the number of rows calls for it.
-// Readers use the old ones until the new ones are complete.
+// retrainIfDue makes the cells anew where enough rows have changed. Readers use the old ones until the new ones are complete.
 func (x *cells) retrainIfDue() {
 	p := x.part
-	if !p.retrainDue(p.cellOf.n) {
+	if !p.retrainDue(0, 0) {
 		return
 	}
 	next, err := p.remade(context.Background(), nil, 1)
@@ -40,9 +39,10 @@ func (x *cells) publish(next *partition) {
 	x.mu.Unlock()
 }
 
-// retrainDue tells whether n rows need other cells than p's.
-func (p *partition) retrainDue(n int) bool {
-	return n >= max(firstCells, retrainFactor*p.trained) || n < p.trained/retrainFactor
+// retrainDue tells whether the cells are to be made anew when some rows more have
+// changed, and some more have come.
+func (p *partition) retrainDue(changed, more int) bool {
+	return p.changed+changed >= max(firstCells, p.trained/retrainShare) && (p.trained > 0 || p.cellOf.n+more >= firstCells)
 }
 
 // remade is a partition of the rows of p and the rows of fresh, which replace
@@ -74,7 +74,7 @@ type remake struct {
 }
 
 func newRemake(p *partition, fresh *freshRows, workers int) *remake {
-	b := &remake{next: newPartition(p.config), workers: max(1, workers)}
+	b := &remake{next: newPartition(p.config), workers: workers}
 	total := 0
 	add := func(l *rowList) {
 		b.lists = append(b.lists, l)

@@ -7,9 +7,9 @@ const (
 	// should, and given to its neighbours under 1/joinShare of them.
 	splitFactor = 2
 	joinShare   = 8
-	// retrainFactor is how many times more or fewer rows there must be than when
-	// the cells were made for them to be made anew.
-	retrainFactor = 4
+	// The cells are made anew when 1/retrainShare as many rows have changed as there
+	// were when they were made.
+	retrainShare = 2
 )
 
 func (x *cells) Upsert(slot uint32, row []float32) error {
@@ -34,6 +34,7 @@ func (x *cells) Delete(slot uint32) bool {
 	x.mu.Lock()
 	x.part.remove(cell, slot, x.scratch)
 	x.mu.Unlock()
+	x.part.changed++
 	x.joinIfDue(cell)
 	x.retrainIfDue()
 	return true
@@ -43,6 +44,7 @@ func (x *cells) Delete(slot uint32) bool {
 // where that makes it due.
 func (x *cells) put(slot uint32, row []float32, cell uint32) {
 	p := x.part
+	p.changed++
 	old, held := p.cellOf.get(slot)
 	x.mu.Lock()
 	if held && old == cell {
