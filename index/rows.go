@@ -113,6 +113,23 @@ func (r *Rows) Put(slot uint32, row []float32) bool {
 	return r.put(slot, row)
 }
 
+// Reserve makes room for the slots below n, side by side: what is known to come is
+// cheaper to reach there than in the pages that are added one by one.
+func (r *Rows) Reserve(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first, pages := len(r.pages), (n+pageSize-1)>>pageBits
+	if pages <= first {
+		return
+	}
+	size := pageSize * r.stride()
+	memory := make([]byte, (pages-first)*size)
+	adviseHuge(memory)
+	for i := range pages - first {
+		r.pages = append(r.pages, &rowPage{data: memory[i*size : (i+1)*size : (i+1)*size]})
+	}
+}
+
 // page is where the row of a slot has its place; nil where no row near it came.
 func (r *Rows) page(slot uint32) *rowPage {
 	if i := int(slot >> pageBits); i < len(r.pages) {

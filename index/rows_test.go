@@ -176,12 +176,28 @@ func TestRowsRefuseBadForms(t *testing.T) {
 }
 
 func TestRowsBytes(t *testing.T) {
-	r := mustRows(t, 784, L2, RowForm{Kind: RowUint8, Step: 1})
-	row := make([]float32, 784)
-	for slot := range uint32(3000) {
-		r.Put(slot, row)
-	}
-	if got := float64(r.Bytes()) / 3 / 1024; got < 784 || got > 786 {
-		t.Fatalf("%v bytes a row of 784", got)
+	for _, reserved := range []int{0, 1, 1500, 2900, 3 * 1024} {
+		r := mustRows(t, 784, L2, RowForm{Kind: RowUint8, Step: 1})
+		r.Reserve(reserved)
+		r.Reserve(reserved / 2)
+		if r.Len() != 0 {
+			t.Fatalf("%d rows before any came", r.Len())
+		}
+		row := make([]float32, 784)
+		for slot := range uint32(3000) {
+			row[3] = float32(slot % 7)
+			r.Put(slot, row)
+		}
+		if got := float64(r.Bytes()) / 3 / 1024; got < 784 || got > 786 {
+			t.Fatalf("%v bytes a row of 784", got)
+		}
+		row[3] = 0
+		hits := []Hit{{Slot: 2999}, {Slot: 1023}, {Slot: 1024}}
+		r.Rescore(hits, row)
+		for _, h := range hits {
+			if want := float32(h.Slot % 7); h.Distance != want*want {
+				t.Fatalf("%d reserved: slot %d is at %v, want %v", reserved, h.Slot, h.Distance, want*want)
+			}
+		}
 	}
 }

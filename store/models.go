@@ -90,7 +90,7 @@ func (g *ground) generation(number uint64) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gen, gen.emptyRows(cfg)
+	return gen, gen.emptyRows(cfg, int(g.number(keyNextSlot)))
 }
 
 func modelError(number uint64, err error) error {

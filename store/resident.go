@@ -38,13 +38,17 @@ func (c *Collection) makeRows(gen *generation, sample blas32.General) error {
 		return nil
 	}
 	gen.stats.Rows = &form
-	return gen.emptyRows(cfg)
+	return gen.emptyRows(cfg, int(c.slots.Load()))
 }
 
-// emptyRows makes room for rows in the form that the fit chose, if it chose one.
-func (g *generation) emptyRows(cfg Config) (err error) {
-	if g.stats.Rows != nil {
-		g.rows, err = index.NewRows(g.fitted.Width(), cfg.Metric, *g.stats.Rows)
+// emptyRows makes room for the rows of so many slots in the form that the fit
+// chose, if it chose one.
+func (g *generation) emptyRows(cfg Config, slots int) (err error) {
+	if g.stats.Rows == nil {
+		return nil
+	}
+	if g.rows, err = index.NewRows(g.fitted.Width(), cfg.Metric, *g.stats.Rows); err == nil {
+		g.rows.Reserve(slots)
 	}
 	return err
 }
