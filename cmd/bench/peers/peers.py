@@ -108,9 +108,10 @@ def encode(batch, calls):
 
 def quantise(base, queries, width, size, latents):
     """Recall of the true 10 neighbours in the first 10 and 100 of coded rows, by
-    faiss's quantisers of a number of bytes. The residual quantiser, whose training
-    is slow, learns from 20,000 of the rows. With latents, what their files' names
-    end on, those are coded, by the product quantiser alone."""
+    faiss's quantisers of a number of bytes. The slow ones, optimised and residual,
+    are given the first 128 principal components and learn from 20,000 of the rows.
+    With latents, what their files' names end on, those are coded, by the product
+    quantiser alone."""
     x = np.fromfile(base, dtype=np.float32).reshape(-1, width)
     q = np.fromfile(queries, dtype=np.float32).reshape(-1, width)
     flat = faiss.IndexFlatL2(width)
@@ -119,27 +120,35 @@ def quantise(base, queries, width, size, latents):
     if latents:
         rows = len(x), len(q)
         x, q = (np.fromfile(f + latents, dtype=np.float32).reshape(n, -1) for f, n in zip((base, queries), rows))
-        width = x.shape[1]
-    # A product quantiser wants a width that its codes divide.
-    pad = -width % size
-    xp, qp = (np.pad(m, ((0, 0), (0, pad))) for m in (x, q))
-    found = {}
-    residual = faiss.IndexResidualQuantizer(width, size, 8)
-    residual.rq.use_beam_LUT = 1
-    quantisers = [("pq", faiss.IndexPQ(width + pad, size, 8), xp, qp)]
+    found = {"pq": recalls(truth, faiss.IndexPQ, x, q, size)}
     if not latents:
-        quantisers += [
-            ("opq", faiss.IndexPreTransform(faiss.OPQMatrix(width + pad, size), faiss.IndexPQ(width + pad, size, 8)), xp, qp),
-            ("rq", residual, x, q),
-        ]
-    for name, index, rows, asked in quantisers:
-        index.train(rows[:20000] if name == "rq" else rows)
-        index.add(rows)
-        near = index.search(asked, 100)[1]
-        found[name] = {
-            f"r{k}": float(np.mean([len(np.intersect1d(t, n[:k])) / 10 for t, n in zip(truth, near)])) for k in (10, 100)
-        }
+        if width > 128:
+            pca = faiss.PCAMatrix(width, 128)
+            pca.train(x)
+            x, q = pca.apply(x), pca.apply(q)
+        found["opq"] = recalls(truth, optimised, x, q, size)
+        found["rq"] = recalls(truth, residual, x, q, size)
     return found
+
+
+def recalls(truth, make, x, q, size):
+    # A product quantiser wants a width that its codes divide.
+    x, q = (np.pad(m, ((0, 0), (0, -m.shape[1] % size))) for m in (x, q))
+    index = make(x.shape[1], size, 8)
+    index.train(x if make is faiss.IndexPQ else x[:20000])
+    index.add(x)
+    near = index.search(q, 100)[1]
+    return {f"r{k}": float(np.mean([len(np.intersect1d(t, n[:k])) / 10 for t, n in zip(truth, near)])) for k in (10, 100)}
+
+
+def optimised(width, size, bits):
+    return faiss.IndexPreTransform(faiss.OPQMatrix(width, size), faiss.IndexPQ(width, size, bits))
+
+
+def residual(width, size, bits):
+    index = faiss.IndexResidualQuantizer(width, size, bits)
+    index.rq.use_beam_LUT = 1
+    return index
 
 
 CALLS = {"quantise": quantise, "gemm": gemm, "load": load, "epoch": epoch, "encode": encode}
