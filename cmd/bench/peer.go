@@ -13,7 +13,10 @@ import (
 )
 
 //go:embed peers/peers.py
-var peersScript []byte
+var trainPeers []byte
+
+//go:embed peers/search_peers.py
+var searchPeers []byte
 
 // peer is a Python process that runs what we are compared with, one request at
 // a time, on one thread.
@@ -23,12 +26,12 @@ type peer struct {
 	out *bufio.Reader
 }
 
-// startPeer starts the peers' process; errNoPeer if there is no Python for it.
-func (b *bench) startPeer(ctx context.Context) (*peer, error) {
+// startPeer starts a script of peers; errNoPeer if there is no Python for it.
+func (b *bench) startPeer(ctx context.Context, script []byte) (*peer, error) {
 	if b.python == "" {
 		return nil, errNoPeer
 	}
-	p := &peer{cmd: exec.CommandContext(ctx, b.python, "-c", string(peersScript))}
+	p := &peer{cmd: exec.CommandContext(ctx, b.python, "-c", string(script))}
 	p.cmd.Stderr = os.Stderr
 	p.cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "MKL_NUM_THREADS=1")
 	var err error

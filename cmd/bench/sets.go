@@ -2,6 +2,8 @@ package main
 
 import (
 	"archive/zip"
+	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -147,6 +149,53 @@ func zippedImages(path string) ([]any, error) {
 		err = fmt.Errorf("%s holds no JPEG images", path)
 	}
 	return out, errors.Join(err, z.Close())
+}
+
+// readDigits reads one of MNIST's files of images, a row each, from 0 to 1.
+func readDigits(path string) (rows blas32.General, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return rows, err
+	}
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return rows, errors.Join(err, f.Close())
+	}
+	raw, err := io.ReadAll(z)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return rows, err
+	}
+	if len(raw) < 16 || binary.BigEndian.Uint32(raw) != 0x803 || len(raw) != 16+784*int(binary.BigEndian.Uint32(raw[4:])) {
+		return rows, fmt.Errorf("%s holds no images of MNIST", path)
+	}
+	rows = embed.NewMatrix(len(raw)/784, 784)
+	for i, p := range raw[16:] {
+		rows.Data[i] = float32(p) / 255
+	}
+	return rows, nil
+}
+
+// writeRows writes matrices as little-endian float32, one row after another.
+func writeRows(path string, matrices ...blas32.General) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	for _, m := range matrices {
+		if err := binary.Write(f, binary.LittleEndian, m.Data[:m.Rows*m.Cols]); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	return f.Close()
+}
+
+// rowsAt copies some rows.
+func rowsAt(rows blas32.General, at []int) blas32.General {
+	out := embed.NewMatrix(len(at), rows.Cols)
+	for i, r := range at {
+		copy(embed.Row(out, i), embed.Row(rows, r))
+	}
+	return out
 }
 
 // rank is the rank of some rows, numerically; for rows wider than most it is

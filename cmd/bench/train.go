@@ -1,15 +1,10 @@
 package main
 
 import (
-	"compress/gzip"
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -23,7 +18,7 @@ import (
 // trainSuite measures training: its matrix products beside OpenBLAS, its epochs
 // and encoding beside PyTorch, and what it learns of MNIST beside PCA.
 func trainSuite(ctx context.Context, b *bench) error {
-	p, err := b.startPeer(ctx)
+	p, err := b.startPeer(ctx, trainPeers)
 	if err != nil && !errors.Is(err, errNoPeer) {
 		return err
 	}
@@ -367,24 +362,7 @@ func (t *training) loadMNIST() error {
 	if t.rows.Rows > 0 {
 		return nil
 	}
-	f, err := os.Open(filepath.Join(t.mnist, "train-images-idx3-ubyte.gz"))
-	if err != nil {
-		return err
-	}
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	raw, err := io.ReadAll(z)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if len(raw) < 16 || binary.BigEndian.Uint32(raw) != 0x803 || len(raw) != 16+784*int(binary.BigEndian.Uint32(raw[4:])) {
-		return fmt.Errorf("%s is not MNIST's training images", f.Name())
-	}
-	t.rows = embed.NewMatrix(len(raw)/784, 784)
-	for i, p := range raw[16:] {
-		t.rows.Data[i] = float32(p) / 255
-	}
-	return nil
+	var err error
+	t.rows, err = readDigits(filepath.Join(t.mnist, "train-images-idx3-ubyte.gz"))
+	return err
 }

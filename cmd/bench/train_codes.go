@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -148,20 +146,18 @@ func (t *training) quantise(rows blas32.General, ours *embed.Result, bytes int, 
 	paths := map[string][]int{"base": base, "queries": ours.Examined}
 	latents := ""
 	for name, at := range paths {
-		if err := writeRows(filepath.Join(dir, name), rows, at); err != nil {
+		picked := rowsAt(rows, at)
+		if err := writeRows(filepath.Join(dir, name), picked); err != nil {
 			return nil, err
 		}
 		if coded == nil {
 			continue
 		}
-		picked, z := embed.NewMatrix(len(at), rows.Cols), embed.NewMatrix(len(at), coded.Dim())
-		for i, from := range at {
-			copy(embed.Row(picked, i), embed.Row(rows, from))
-		}
+		z := embed.NewMatrix(len(at), coded.Dim())
 		if err := coded.Encode(z, picked); err != nil {
 			return nil, err
 		}
-		if err := writeRows(filepath.Join(dir, name+latentFiles), z, nil); err != nil {
+		if err := writeRows(filepath.Join(dir, name+latentFiles), z); err != nil {
 			return nil, err
 		}
 		latents = latentFiles
@@ -173,20 +169,3 @@ func (t *training) quantise(rows blas32.General, ours *embed.Result, bytes int, 
 
 // latentFiles is what the names of files of latents end on.
 const latentFiles = ".latents"
-
-// writeRows writes some rows, or all for nil, as little-endian float32, one after
-// another.
-func writeRows(path string, rows blas32.General, at []int) error {
-	if at == nil {
-		for i := range rows.Rows {
-			at = append(at, i)
-		}
-	}
-	out := make([]byte, 0, 4*len(at)*rows.Cols)
-	for _, i := range at {
-		for _, x := range embed.Row(rows, i) {
-			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(x))
-		}
-	}
-	return os.WriteFile(path, out, 0o600)
-}

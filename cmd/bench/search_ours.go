@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/latentdb/latentdb/embed"
+	"github.com/latentdb/latentdb/embed/source"
+	"github.com/latentdb/latentdb/store"
+)
+
+const ours = "latentdb"
+
+// configurations are the collections that are tried, in the sets they are for;
+// each figure is of the fastest within its bound of memory. Source and metric are
+// the set's.
+var configurations = []struct {
+	name   string
+	sets   []string
+	config store.Config
+}{
+	{"deep, 32 numbers", []string{"mnist"}, store.Config{Encoder: embed.Deep, Dim: 32}},
+	{"linear, 32 numbers", []string{"mnist", "million"}, store.Config{Encoder: embed.Linear, Dim: 32}},
+	{"deep, 64 numbers", []string{"words", "cifar"}, store.Config{Encoder: embed.Deep, Dim: 64}},
+	{"linear, 64 numbers", []string{"words", "cifar"}, store.Config{Encoder: embed.Linear, Dim: 64}},
+	{"as it comes", []string{"cifar", "openai", "bert"}, store.Config{}},
+}
+
+// ourKnobs are the recalls asked for, then ef and rerank as told, and the exact
+// scan of few rows.
+func ourKnobs(rows int) (names []string, qs []store.Query, promises int) {
+	for _, r := range promised {
+		names, qs = append(names, fmt.Sprintf("recall %.2f", r)), append(qs, store.Query{Recall: r})
+	}
+	for _, ef := range []int{10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768} {
+		for _, rerank := range []int{ef / 4, ef / 2, 3 * ef / 4, ef} {
+			if rerank >= neighbours {
+				names, qs = append(names, fmt.Sprintf("ef %d, rerank %d", ef, rerank)), append(qs, store.Query{EF: ef, Rerank: rerank})
+			}
+		}
+	}
+	if rows <= 1000 {
+		names, qs = append(names, "exact"), append(qs, store.Query{Exact: true})
+	}
+	return names, qs, len(promised)
+}
+
+// promised are the recalls that users ask for.
+var promised = []float64{.90, .95, .99}
+
+// collections opens every configuration for the set, fitted.
+func (a *arena) collections(ctx context.Context) ([]*contender, error) {
+	var out []*contender
+	for _, cfg := range configurations {
+		if !slices.Contains(cfg.sets, a.set.name) || a.quick && len(out) > 0 {
+			continue
+		}
+		cfg.config.Source, cfg.config.Metric = source.Vector{}, a.set.metric
+		c, err := a.collection(ctx, cfg.name, cfg.config)
+		if err != nil {
+			return nil, fmt.Errorf("%s, %s: %w", a.set.name, cfg.name, err)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// collection opens one, and fits it where it is not kept from another run.
+func (a *arena) collection(ctx context.Context, name string, cfg store.Config) (*contender, error) {
+	root, remove := a.keep, func() error { return nil }
+	if root == "" {
+		var err error
+		if root, err = os.MkdirTemp("", "bench"); err != nil {
+			return nil, err
+		}
+		remove = func() error { return os.RemoveAll(root) }
+	}
+	dir := filepath.Join(root, a.set.name+"-"+strings.NewReplacer(", ", "-", " ", "-").Replace(name))
+	c := &contender{name: name, library: ours}
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		if c.seconds, err = a.fit(ctx, dir, name, cfg); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(dir), remove())
+		}
+	}
+	before := heldBytes()
+	db, err := store.Open(dir, &store.Options{NoAutoFit: true})
+	if err != nil {
+		return nil, errors.Join(err, remove())
+	}
+	c.close = func() error { return errors.Join(db.Close(), remove()) }
+	col, err := db.Collection(name)
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	c.collection = col
+	var qs []store.Query
+	c.knobs, qs, c.promises = ourKnobs(a.set.base.Rows)
+	c.ask = func(ctx context.Context, knob int, q queries) ([]int32, float64, error) {
+		return askOurs(ctx, col, qs[knob], q)
+	}
+	if _, _, err := c.ask(ctx, 1, a.tuning); err != nil { // what searches keep is held from here on
+		return nil, errors.Join(err, c.close())
+	}
+	c.bytes = float64(heldBytes()-before) / float64(a.set.base.Rows)
+	report, err := col.Quality()
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	a.logf("%s, %s: %s of %d numbers, engine %s, %.0f bytes a point (by its report %.0f)", a.set.name, name,
+		report.Encoder, report.Dim, report.Engine, c.bytes, report.BytesPerPoint.RAM)
+	return c, nil
+}
+
+// fit makes the collection, and gives the CPU seconds of encoding and indexing.
+func (a *arena) fit(ctx context.Context, dir, name string, cfg store.Config) (building float64, err error) {
+	db, err := store.Open(dir, &store.Options{NoAutoFit: true})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	col, err := db.CreateCollection(ctx, name, cfg)
+	if err != nil {
+		return 0, err
+	}
+	const batch = 5000
+	for lo := 0; lo < a.set.base.Rows; lo += batch {
+		points := make([]store.Point, 0, batch)
+		for i := lo; i < min(a.set.base.Rows, lo+batch); i++ {
+			points = append(points, store.Point{ID: store.NumID(uint64(i)), Vector: embed.Row(a.set.base, i)})
+		}
+		if err := col.Upsert(ctx, points...); err != nil {
+			return 0, err
+		}
+	}
+	opts := &store.FitOptions{}
+	if a.quick {
+		opts.Epochs = 3
+	}
+	stage, last := "read", mark()
+	next := func(to string) {
+		seconds := last.since()
+		a.logf("%s, %s: fit, %s: %.1f CPU seconds", a.set.name, name, stage, seconds)
+		if stage == "encode" || stage == "index" {
+			building += seconds
+		}
+		stage, last = to, mark()
+	}
+	opts.Progress = func(s store.FitStatus) {
+		if s.Stage != stage && s.Stage != "" {
+			next(s.Stage)
+		}
+	}
+	_, err = col.Fit(ctx, opts)
+	next("done")
+	return building, err
+}
+
+// askOurs searches as a user does, one query after another, on one thread.
+func askOurs(ctx context.Context, col *store.Collection, ask store.Query, q queries) (ids []int32, seconds float64, err error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	ask.Limit, ask.OmitPayload = neighbours, true
+	ids = make([]int32, 0, q.rows.Rows*neighbours)
+	start := mark()
+	for range q.rounds {
+		ids = ids[:0]
+		for i := range q.rows.Rows {
+			ask.Vector = embed.Row(q.rows, i)
+			hits, err := col.Search(ctx, ask)
+			if err != nil {
+				return nil, 0, err
+			}
+			ids = hitIDs(ids, hits)
+		}
+	}
+	return ids, start.since(), nil
+}
+
+// hitIDs appends the ids of an answer, -1 where one is missing.
+func hitIDs(ids []int32, hits []store.Hit) []int32 {
+	for i := range neighbours {
+		n := uint64(math.MaxUint64)
+		if i < len(hits) {
+			n, _ = hits[i].ID.Value().(uint64)
+		}
+		ids = append(ids, int32(n))
+	}
+	return ids
+}
+
+// heldBytes is the memory that the program holds on to.
+func heldBytes() int64 {
+	runtime.GC()
+	runtime.GC() // pools give up what they keep at the second
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// unbounded is a bound of memory that everything meets.
+var unbounded = math.Inf(1)
