@@ -3,13 +3,13 @@
 //
 // A block holds Lanes rows. Its values stand in groups of four: the first four
 // of each row, one row after another, then the next four of each row, and so on,
-// with zeros after a row's last value. So four values of sixteen rows are one
+// with zeros after a row's last value. So four values of all rows are one wide
 // register, and one instruction multiplies them with four of the query's. The
 // distance is |a-b|² = |a|² - 2ab + |b|², in integers, without rounding.
 package cellscan
 
 // Lanes is how many rows a block holds.
-const Lanes = 32
+const Lanes = 16
 
 // Slack is how much longer than the number of rows the answer's slices must be.
 const Slack = 16

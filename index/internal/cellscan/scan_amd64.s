@@ -2,7 +2,28 @@
 
 #include "textflag.h"
 
+// TWICE leaves in a and b what the query in q adds to the products of the first
+// and the second block, off bytes from their beginnings.
+#define TWICE(off, q, a, b) \
+	VPDPBUSD off(SI), q, a \
+	VPDPBUSD off(R14), q, b
+
+// KEEP stores the lanes of the distances d that k has, and their slots, which are
+// off bytes from the first.
+#define KEEP(off, d, k) \
+	VPCOMPRESSD.Z d, k, Z5 \
+	VMOVDQU32 off(R9), Z6 \
+	VPCOMPRESSD.Z Z6, k, Z6 \
+	VMOVDQU32 Z5, (DI) \
+	VMOVDQU32 Z6, (DX) \
+	POPCNTL AX, AX \
+	LEAQ (DI)(AX*4), DI \
+	LEAQ (DX)(AX*4), DX
+
 // func scanVNNI(distances, ids *uint32, query *byte, groups int, codes *int8, weights, slots *uint32, n int, base, bound uint32) int
+//
+// It takes two blocks at a time, at SI and R14. A block that is alone is taken
+// twice, and the second time ignored.
 TEXT ·scanVNNI(SB), NOSPLIT, $0-80
 	MOVQ distances+0(FP), DI
 	MOVQ ids+8(FP), DX
@@ -20,7 +41,7 @@ TEXT ·scanVNNI(SB), NOSPLIT, $0-80
 	KXNORD K0, K0, K7
 	KMOVQ K7, K6
 	CMPQ R10, $8
-	JNE block
+	JNE blocks
 	VPBROADCASTD 0(R11), Z16
 	VPBROADCASTD 4(R11), Z17
 	VPBROADCASTD 8(R11), Z18
@@ -30,10 +51,18 @@ TEXT ·scanVNNI(SB), NOSPLIT, $0-80
 	VPBROADCASTD 24(R11), Z22
 	VPBROADCASTD 28(R11), Z23
 
-block:
-	// Z0 and Z1: query times rows 0 to 15 and 16 to 31.
+blocks:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
+	VMOVDQU32 (R8), Z3
+	CMPQ CX, $32
+	JLT last
+	VMOVDQU32 64(R8), Z4
+	MOVQ R10, R14
+	SHLQ $6, R14
+	ADDQ SI, R14
+
+products:
 	CMPQ R10, $8
 	JEQ eight
 	MOVQ R11, R13
@@ -41,83 +70,58 @@ block:
 
 group:
 	VPBROADCASTD (R13), Z2
-	VPDPBUSD (SI), Z2, Z0
-	VPDPBUSD 64(SI), Z2, Z1
-	ADDQ $128, SI
+	TWICE(0, Z2, Z0, Z1)
+	ADDQ $64, SI
+	ADDQ $64, R14
 	ADDQ $4, R13
 	DECQ R12
 	JNZ group
-	JMP measured
+	JMP compare
 
 eight:
-	// Rows of 32 values keep the query in registers.
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPDPBUSD (SI), Z16, Z0
-	VPDPBUSD 64(SI), Z16, Z1
-	VPDPBUSD 128(SI), Z17, Z2
-	VPDPBUSD 192(SI), Z17, Z3
-	VPDPBUSD 256(SI), Z18, Z0
-	VPDPBUSD 320(SI), Z18, Z1
-	VPDPBUSD 384(SI), Z19, Z2
-	VPDPBUSD 448(SI), Z19, Z3
-	VPDPBUSD 512(SI), Z20, Z0
-	VPDPBUSD 576(SI), Z20, Z1
-	VPDPBUSD 640(SI), Z21, Z2
-	VPDPBUSD 704(SI), Z21, Z3
-	VPDPBUSD 768(SI), Z22, Z0
-	VPDPBUSD 832(SI), Z22, Z1
-	VPDPBUSD 896(SI), Z23, Z2
-	VPDPBUSD 960(SI), Z23, Z3
-	ADDQ $1024, SI
-	VPADDD Z2, Z0, Z0
-	VPADDD Z3, Z1, Z1
+	// Rows of 32 values: the query stays in registers.
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	TWICE(0, Z16, Z0, Z1)
+	TWICE(64, Z17, Z7, Z8)
+	TWICE(128, Z18, Z0, Z1)
+	TWICE(192, Z19, Z7, Z8)
+	TWICE(256, Z20, Z0, Z1)
+	TWICE(320, Z21, Z7, Z8)
+	TWICE(384, Z22, Z0, Z1)
+	TWICE(448, Z23, Z7, Z8)
+	ADDQ $512, R14
+	VPADDD Z7, Z0, Z0
+	VPADDD Z8, Z1, Z1
 
-measured:
-	VPADDD (R8), Z30, Z3
-	VPADDD 64(R8), Z30, Z4
+compare:
+	VPADDD Z30, Z3, Z3
+	VPADDD Z30, Z4, Z4
 	VPADDD Z0, Z0, Z0
 	VPADDD Z1, Z1, Z1
 	VPSUBD Z0, Z3, Z3
 	VPSUBD Z1, Z4, Z4
-	CMPQ CX, $32
-	JLT last
-
-compare:
 	VPCMPUD $2, Z31, Z3, K6, K1
 	VPCMPUD $2, Z31, Z4, K7, K2
 	KORTESTW K2, K1
 	JZ next
 	KMOVW K1, AX
 	TESTL AX, AX
-	JZ upper
-	VPCOMPRESSD.Z Z3, K1, Z5
-	VMOVDQU32 (R9), Z6
-	VPCOMPRESSD.Z Z6, K1, Z6
-	VMOVDQU32 Z5, (DI)
-	VMOVDQU32 Z6, (DX)
-	POPCNTL AX, AX
-	LEAQ (DI)(AX*4), DI
-	LEAQ (DX)(AX*4), DX
+	JZ second
+	KEEP(0, Z3, K1)
 
-upper:
+second:
 	KMOVW K2, AX
 	TESTL AX, AX
 	JZ next
-	VPCOMPRESSD.Z Z4, K2, Z5
-	VMOVDQU32 64(R9), Z6
-	VPCOMPRESSD.Z Z6, K2, Z6
-	VMOVDQU32 Z5, (DI)
-	VMOVDQU32 Z6, (DX)
-	POPCNTL AX, AX
-	LEAQ (DI)(AX*4), DI
-	LEAQ (DX)(AX*4), DX
+	KEEP(64, Z4, K2)
 
 next:
+	MOVQ R14, SI
 	ADDQ $128, R8
 	ADDQ $128, R9
 	SUBQ $32, CX
-	JG block
+	JG blocks
 	SUBQ BX, DI
 	SHRQ $2, DI
 	MOVQ DI, ret+72(FP)
@@ -125,15 +129,23 @@ next:
 	RET
 
 last:
-	// K6 and K7: the lanes that are left.
+	// K6 and K7: the lanes that are left, of two blocks or of one.
 	MOVL $1, AX
 	SHLL CX, AX
 	DECL AX
 	KMOVD AX, K6
 	KSHIFTRD $16, K6, K7
-	JMP compare
+	VMOVDQA32 Z3, Z4
+	MOVQ SI, R14
+	CMPQ CX, $16
+	JLE products
+	VMOVDQU32 64(R8), Z4
+	MOVQ R10, AX
+	SHLQ $6, AX
+	ADDQ AX, R14
+	JMP products
 
-// EIGHT leaves in acc twice the sums of eight rows, as two halves each.
+// FOUR adds to acc the products of four rows with the query, as two halves each.
 #define FOUR(off, acc) \
 	VPMOVSXBW off(SI), Y9 \
 	VPMADDWD Y9, Y8, Y9 \
@@ -169,23 +181,16 @@ TEXT ·measureAVX2(SB), NOSPLIT, $0-52
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
-	VPXOR Y4, Y4, Y4
-	VPXOR Y5, Y5, Y5
-	VPXOR Y6, Y6, Y6
-	VPXOR Y7, Y7, Y7
 
 four:
-	VPMOVZXBW (R11), X8
+	VMOVD (R11), X8
+	VPMOVZXBW X8, X8
 	VPBROADCASTQ X8, Y8
 	FOUR(0, Y0)
 	FOUR(16, Y1)
 	FOUR(32, Y2)
 	FOUR(48, Y3)
-	FOUR(64, Y4)
-	FOUR(80, Y5)
-	FOUR(96, Y6)
-	FOUR(112, Y7)
-	ADDQ $128, SI
+	ADDQ $64, SI
 	ADDQ $4, R11
 	DECQ R10
 	JNZ four
@@ -194,12 +199,6 @@ four:
 	MOVL AX, R9
 	FINISH(32, Y2, Y3)
 	SHLL $8, AX
-	ORL AX, R9
-	FINISH(64, Y4, Y5)
-	SHLL $16, AX
-	ORL AX, R9
-	FINISH(96, Y6, Y7)
-	SHLL $24, AX
 	ORL AX, R9
 	MOVL R9, ret+48(FP)
 	VZEROUPPER
