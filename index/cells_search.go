@@ -6,9 +6,10 @@ const (
 	// rowsPerEF is how many rows a search scans for each of EF. With it, ef has
 	// about the meaning it has for a graph: see BENCHMARKS.md.
 	rowsPerEF = 32
-	// bySlotCost is what measuring one row found by its slot costs, in rows
-	// scanned one after another.
-	bySlotCost = 128
+	// codesBySlot and valuesBySlot are what measuring one row found by its slot
+	// costs, in rows scanned one after another.
+	codesBySlot  = 64
+	valuesBySlot = 4
 	// spareCells is how many cells more are ranked than cells of the mean size
 	// would be needed.
 	spareCells = 8
@@ -29,7 +30,11 @@ func (p *partition) search(s *cellSearch, a Params) {
 		}
 		// As many rows that match as there would be rows without a filter.
 		budget = int(min(float64(n), float64(budget)*float64(n)/float64(matching)))
-		if matching*bySlotCost <= budget {
+		bySlot := valuesBySlot
+		if p.rows.coded {
+			bySlot = codesBySlot
+		}
+		if matching*bySlot <= budget {
 			a.Work.gather(matching)
 			p.scanSlots(s, a.Allow)
 			return
