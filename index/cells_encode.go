@@ -40,7 +40,7 @@ func (p *partition) encode(w io.Writer) error {
 	return e.flush()
 }
 
-func (y *layout) encode(e *encoder, row []float32) {
+func (y *cellLayout) encode(e *encoder, row []float32) {
 	if !y.coded {
 		e.f32s(row)
 		return
@@ -51,19 +51,19 @@ func (y *layout) encode(e *encoder, row []float32) {
 }
 
 // decode reads a row into dst.
-func (y *layout) decode(d *decoder, dst []float32) {
+func (y *cellLayout) decode(d *decoder, dst []float32) {
 	if !y.coded {
 		copy(dst, d.f32s(uint64(len(dst))))
 		return
 	}
-	for rest := dst; len(rest) > 0 && d.err == nil; {
-		part := d.read(min(len(rest), len(d.chunk)))
+	for len(dst) > 0 && d.err == nil {
+		part := d.read(min(len(dst), 8))
 		for i, b := range part {
-			if rest[i] = float32(int8(b)); rest[i] < -math.MaxInt8 {
-				d.fail("code %v", rest[i])
+			if dst[i] = float32(int8(b)); dst[i] < -math.MaxInt8 {
+				d.fail("code %v", dst[i])
 			}
 		}
-		rest = rest[len(part):]
+		dst = dst[len(part):]
 	}
 }
 

@@ -7,7 +7,7 @@ type partition struct {
 	// rows is how the rows of cells are kept and measured; rank measures centres
 	// to find the cells of a query, home those to find the cell of a row. The
 	// three keep rows alike.
-	rows, rank, home layout
+	rows, rank, home cellLayout
 
 	cells   []rowList // under slots
 	centres rowList   // centre i is that of cell i, under the id i
@@ -28,9 +28,9 @@ func newPartition(c Config) *partition {
 	}
 	p := &partition{
 		config: c,
-		rows:   newLayout(c, c.Metric),
-		rank:   newLayout(c, rank),
-		home:   newLayout(c, L2),
+		rows:   newCellLayout(c, c.Metric),
+		rank:   newCellLayout(c, rank),
+		home:   newCellLayout(c, L2),
 		size:   firstCells,
 		cells:  make([]rowList, 1),
 	}

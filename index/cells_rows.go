@@ -23,22 +23,24 @@ func (l *rowList) bytes() int64 {
 	return 4*int64(cap(l.ids)+cap(l.weights)+cap(l.values)) + int64(cap(l.codes))
 }
 
-// layout says how rows are kept and measured. A row outside of a list is
+// cellLayout says how rows are kept and measured. A row outside of a list is
 // float32s: prepared values, or codes as whole numbers.
-type layout struct {
-	dim    int
-	kernel kernel
-	coded  bool
+type cellLayout struct {
+	dim   int
+	coded bool
 	// scale turns the squared distance between codes into that of rows.
 	scale float32
+	// measure puts into dst[i] the distance from query to the i-th of len(dst) rows
+	// of values.
+	measure func(dst, query, rows []float32)
 }
 
-func newLayout(c Config, m Metric) layout {
-	return layout{dim: c.Dim, kernel: kernelOf(m), coded: c.Step > 0, scale: c.Step * c.Step}
+func newCellLayout(c Config, m Metric) cellLayout {
+	return cellLayout{dim: c.Dim, coded: c.Step > 0, scale: c.Step * c.Step, measure: kernelOf(m).block}
 }
 
 // reserve makes room for n rows in all, no more and no less than their blocks.
-func (y *layout) reserve(l *rowList, n int) {
+func (y *cellLayout) reserve(l *rowList, n int) {
 	n = cellscan.Blocks(n) * cellscan.Lanes
 	l.ids = resized(l.ids, n)
 	if !y.coded {
@@ -60,7 +62,7 @@ func resized[T any](s []T, n int) []T {
 }
 
 // add appends a row.
-func (y *layout) add(l *rowList, id uint32, row []float32) {
+func (y *cellLayout) add(l *rowList, id uint32, row []float32) {
 	n := l.len()
 	if n == cap(l.ids) {
 		y.reserve(l, n+1)
@@ -73,7 +75,7 @@ func (y *layout) add(l *rowList, id uint32, row []float32) {
 }
 
 // put writes row i.
-func (y *layout) put(l *rowList, i int, row []float32) {
+func (y *cellLayout) put(l *rowList, i int, row []float32) {
 	if !y.coded {
 		copy(l.values[i*y.dim:], row)
 		return
@@ -93,7 +95,7 @@ func (y *layout) put(l *rowList, i int, row []float32) {
 }
 
 // get copies row i into dst; a shorter dst gets its beginning.
-func (y *layout) get(dst []float32, l *rowList, i int) {
+func (y *cellLayout) get(dst []float32, l *rowList, i int) {
 	if !y.coded {
 		copy(dst, l.values[i*y.dim:][:y.dim])
 		return
@@ -109,7 +111,7 @@ func (y *layout) get(dst []float32, l *rowList, i int) {
 
 // remove takes row i out: the last one moves into its place. Room for more than
 // a block too many is given back.
-func (y *layout) remove(l *rowList, i int, scratch []float32) {
+func (y *cellLayout) remove(l *rowList, i int, scratch []float32) {
 	last := l.len() - 1
 	if i != last {
 		y.get(scratch, l, last)
@@ -142,7 +144,7 @@ type cellQuery struct {
 }
 
 // set makes row the query of lists of the layout. It is kept, not copied.
-func (q *cellQuery) set(y *layout, row []float32) {
+func (q *cellQuery) set(y *cellLayout, row []float32) {
 	q.row = row
 	if !y.coded {
 		return
@@ -155,7 +157,7 @@ func (q *cellQuery) set(y *layout, row []float32) {
 }
 
 // scan offers to near the rows of a list under ids that allow holds (all, if nil).
-func (y *layout) scan(near *selection, q *cellQuery, l *rowList, allow *Bitmap) {
+func (y *cellLayout) scan(near *selection, q *cellQuery, l *rowList, allow *Bitmap) {
 	for first := 0; first < l.len(); first += scanChunk {
 		n := min(scanChunk, l.len()-first)
 		if !y.coded {
@@ -172,9 +174,9 @@ func (y *layout) scan(near *selection, q *cellQuery, l *rowList, allow *Bitmap) 
 	}
 }
 
-func (y *layout) scanValues(near *selection, q *cellQuery, l *rowList, first, n int, allow *Bitmap) {
+func (y *cellLayout) scanValues(near *selection, q *cellQuery, l *rowList, first, n int, allow *Bitmap) {
 	block := q.floats[:n]
-	y.kernel.block(block, q.row, l.values[first*y.dim:])
+	y.measure(block, q.row, l.values[first*y.dim:])
 	for i, d := range block {
 		if k := makeKey(d, l.ids[first+i]); k < near.bound && (allow == nil || allow.Has(k.id())) {
 			near.offer(k)
@@ -184,7 +186,7 @@ func (y *layout) scanValues(near *selection, q *cellQuery, l *rowList, first, n 
 
 // nearest is the id of the row nearest to the query; of equally near ones the
 // first. The list must not be empty.
-func (y *layout) nearest(q *cellQuery, l *rowList) uint32 {
+func (y *cellLayout) nearest(q *cellQuery, l *rowList) uint32 {
 	if !y.coded {
 		return y.nearestValues(q, l)
 	}
@@ -202,11 +204,11 @@ func (y *layout) nearest(q *cellQuery, l *rowList) uint32 {
 	return id
 }
 
-func (y *layout) nearestValues(q *cellQuery, l *rowList) uint32 {
+func (y *cellLayout) nearestValues(q *cellQuery, l *rowList) uint32 {
 	best, at := float32(math.Inf(1)), 0
 	for first := 0; first < l.len(); first += scanChunk {
 		block := q.floats[:min(scanChunk, l.len()-first)]
-		y.kernel.block(block, q.row, l.values[first*y.dim:])
+		y.measure(block, q.row, l.values[first*y.dim:])
 		for i, d := range block {
 			if d < best {
 				best, at = d, first+i
@@ -218,7 +220,7 @@ func (y *layout) nearestValues(q *cellQuery, l *rowList) uint32 {
 
 // sumBound is a sum of squared differences of codes that no row with a key below
 // bound exceeds.
-func (y *layout) sumBound(bound key) uint32 {
+func (y *cellLayout) sumBound(bound key) uint32 {
 	const most = math.MaxUint32
 	if bound == maxKey {
 		return most
@@ -227,10 +229,11 @@ func (y *layout) sumBound(bound key) uint32 {
 	return uint32(min(sum, most))
 }
 
-// measure is the distance from the query to row i of a list.
-func (y *layout) measure(q *cellQuery, l *rowList, i int) float32 {
+// distance is that from the query to row i of a list.
+func (y *cellLayout) distance(q *cellQuery, l *rowList, i int) float32 {
 	if !y.coded {
-		return y.kernel.pair(q.row, l.values[i*y.dim:][:y.dim])
+		y.measure(q.floats[:1], q.row, l.values[i*y.dim:][:y.dim])
+		return q.floats[0]
 	}
 	var sum uint32
 	at := cellscan.At(y.dim, i, 0)

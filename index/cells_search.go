@@ -47,29 +47,27 @@ func (p *partition) search(s *cellSearch, a Params) {
 	}
 	mean := max(1, n/len(p.cells))
 	first := min(len(p.cells), budget/mean+budget/(4*mean)+spareCells)
+	a.Work.scan(len(p.cells))
 	s.order.reset(first)
 	p.rank.scan(&s.order, s.query, &p.centres, nil)
-	before := budget
-	budget = p.scanCells(s, s.order.sorted(), a.Allow, budget)
-	a.Work.scan(before - budget + len(p.cells))
+	budget = p.scanCells(s, s.order.sorted(), a, budget)
 	if first < len(p.cells) && (budget > 0 || !s.hits.full()) {
 		s.rest.reset(len(p.cells))
 		p.rank.scan(&s.rest, s.query, &p.centres, nil)
-		p.scanCells(s, s.rest.sorted()[first:], a.Allow, budget)
+		p.scanCells(s, s.rest.sorted()[first:], a, budget)
 	}
 }
 
 // scanCells scans cells in their order until a budget of rows is spent and there
 // are K hits. It returns what is left of the budget.
-func (p *partition) scanCells(s *cellSearch, order []key, allow *Bitmap, budget int) int {
+func (p *partition) scanCells(s *cellSearch, order []key, a Params, budget int) int {
 	for _, k := range order {
-		if budget <= 0 {
-			if s.hits.tighten(); s.hits.full() {
-				break
-			}
+		if budget <= 0 && s.hits.full() {
+			break
 		}
 		l := &p.cells[k.id()]
-		p.rows.scan(&s.hits, s.query, l, allow)
+		p.rows.scan(&s.hits, s.query, l, a.Allow)
+		a.Work.scan(l.len())
 		budget -= l.len()
 	}
 	return budget
@@ -80,7 +78,7 @@ func (p *partition) scanSlots(s *cellSearch, allow *Bitmap) {
 	for slot := range allow.Slots() {
 		if at, held := p.cellOf.get(slot); held {
 			l := &p.cells[at]
-			s.hits.offer(makeKey(p.rows.measure(s.query, l, l.find(slot)), slot))
+			s.hits.offer(makeKey(p.rows.distance(s.query, l, l.find(slot)), slot))
 		}
 	}
 }

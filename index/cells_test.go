@@ -164,7 +164,7 @@ func cloudCentres(r *rand.Rand, n, dim int) [][]float32 {
 // one by one, and then deletes nine of ten, and compares with an index made of
 // what is left.
 func TestCellsAfterChurn(t *testing.T) {
-	const n, dim = 20_000, 16
+	const n, dim = 8000, 16
 	r := rand.New(rand.NewPCG(1, 0))
 	before, after := cloudCentres(r, 30, dim), cloudCentres(r, 30, dim)
 	queries := cloud(r, 200, dim, slices.Concat(before, after))
@@ -189,6 +189,41 @@ func TestCellsAfterChurn(t *testing.T) {
 			left, leftRows = append(left, i), append(leftRows, rows[int(i)*dim:][:dim]...)
 		}
 		compareWithFresh(t, "nine of ten deleted", x, madeOf(t, c, leftRows, left), queries)
+	}
+}
+
+// TestCellsSplitAndJoin puts rows into one place and takes them out of another,
+// too few for the cells to be made anew.
+func TestCellsSplitAndJoin(t *testing.T) {
+	const n, dim, moved = 4000, 6, 1500
+	r := rand.New(rand.NewPCG(5, 0))
+	rows := cloud(r, n, dim, cloudCentres(r, 4, dim))
+	x := madeOf(t, Config{Dim: dim, Step: 1. / 32}, rows, slots(n)).(*cells)
+	made := x.part
+	before := len(made.cells)
+	for i := range uint32(moved) {
+		if err := x.Upsert(n+i, rows[:dim]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if x.part != made || len(made.cells) < before+moved/(splitFactor*made.size) {
+		t.Fatalf("%d cells of %d rows after %d were put into one place, before %d", len(made.cells), made.size, moved, before)
+	}
+	for i := range made.cells {
+		if rows := made.cells[i].len(); rows > splitFactor*made.size {
+			t.Errorf("cell %d has %d rows, should have %d", i, rows, made.size)
+		}
+	}
+	before = len(made.cells)
+	emptied := slices.Clone(made.cells[0].ids)
+	for _, slot := range emptied {
+		x.Delete(slot)
+	}
+	if x.part != made || len(made.cells) != before-1 {
+		t.Errorf("%d cells after one was emptied, before %d", len(made.cells), before)
+	}
+	if err := checkCells(made); err != nil {
+		t.Error(err)
 	}
 }
 

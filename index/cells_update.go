@@ -136,64 +136,59 @@ const halvings = 8
 func (p *partition) halve(l *rowList) halves {
 	dim, n := p.rows.dim, l.len()
 	rows := make([]float32, n*dim)
-	for i := range n {
-		p.rows.get(rowAt(rows, dim, uint32(i)), l, i)
-	}
-	var h halves
 	mean := newMeans(2, dim)
 	for i := range n {
-		mean.add(0, rowAt(rows, dim, uint32(i)))
+		row := rowAt(rows, dim, uint32(i))
+		p.rows.get(row, l, i)
+		mean.add(0, row)
 	}
-	h.centres[0], h.centres[1] = make([]float32, dim), make([]float32, dim)
-	mean.into(h.centres[1], 0)
-	copy(h.centres[0], rowAt(rows, dim, farthest(rows, h.centres[1])))
-	copy(h.centres[1], rowAt(rows, dim, farthest(rows, h.centres[0])))
-	second := make([]bool, n) // row -> whether it goes to the second half
+	first, second := make([]float32, dim), make([]float32, dim)
+	toFirst, toSecond := make([]float32, n), make([]float32, n)
+	mean.into(second, 0)
+	p.home.measure(toSecond, second, rows)
+	copy(first, rowAt(rows, dim, farthest(toSecond)))
+	p.home.measure(toFirst, first, rows)
+	copy(second, rowAt(rows, dim, farthest(toFirst)))
+	half := make([]int, n) // row -> 0 or 1
 	for range halvings {
-		changed := false
+		p.home.measure(toFirst, first, rows)
+		p.home.measure(toSecond, second, rows)
 		mean.reset()
-		for i := range second {
-			row := rowAt(rows, dim, uint32(i))
-			far := squaredL2(row, h.centres[1]) < squaredL2(row, h.centres[0])
-			changed = changed || far != second[i]
-			second[i] = far
-			mean.add(index01(far), row)
-		}
-		if mean.counts[1] == 0 || mean.counts[0] == 0 {
-			for i := range second {
-				second[i] = i >= n/2
+		changed := false
+		for i := range half {
+			to := 0
+			if toSecond[i] < toFirst[i] {
+				to = 1
 			}
+			changed = changed || to != half[i]
+			half[i] = to
+			mean.add(to, rowAt(rows, dim, uint32(i)))
+		}
+		if !changed || min(mean.counts[0], mean.counts[1]) == 0 {
 			break
 		}
-		if !changed {
-			break
+		mean.into(first, 0)
+		mean.into(second, 1)
+	}
+	h := halves{centres: [2][]float32{first, second}}
+	for i := range half {
+		if min(mean.counts[0], mean.counts[1]) == 0 {
+			half[i] = 2 * i / n
 		}
-		mean.into(h.centres[0], 0)
-		mean.into(h.centres[1], 1)
+		p.rows.add(&h.lists[half[i]], l.ids[i], rowAt(rows, dim, uint32(i)))
 	}
-	for i, far := range second {
-		p.rows.add(&h.lists[index01(far)], l.ids[i], rowAt(rows, dim, uint32(i)))
-	}
-	p.round(h.centres[0])
-	p.round(h.centres[1])
+	p.round(first)
+	p.round(second)
 	return h
 }
 
-func index01(second bool) int {
-	if second {
-		return 1
-	}
-	return 0
-}
-
-// farthest is the first of the rows that are farthest from a point.
-func farthest(rows, from []float32) uint32 {
-	var at uint32
-	most := float32(-1)
-	for i := range uint32(len(rows) / len(from)) {
-		if d := squaredL2(rowAt(rows, len(from), i), from); d > most {
-			most, at = d, i
+// farthest is the first of those that are farthest away.
+func farthest(distances []float32) uint32 {
+	at := 0
+	for i, d := range distances {
+		if d > distances[at] {
+			at = i
 		}
 	}
-	return at
+	return uint32(at)
 }
