@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/latentdb/latentdb/store"
 )
@@ -254,8 +256,8 @@ func searchBatch(c echo.Context, coll *store.Collection) (any, error) {
 // maxBatchHits bounds the hits that the searches of one body ask for together.
 const maxBatchHits = 100_000
 
-// runBatch answers the searches of a body one after the other; the first that
-// fails fails the batch.
+// runBatch answers the searches of a body, on all cores; the first that fails
+// fails the batch.
 func runBatch[B interface{ wants() int }, R any](c echo.Context, coll *store.Collection, run func(B, context.Context, *store.Collection) (R, error)) (any, error) {
 	var body struct {
 		Searches []json.RawMessage `json:"searches"`
@@ -266,20 +268,26 @@ func runBatch[B interface{ wants() int }, R any](c echo.Context, coll *store.Col
 	if body.Searches == nil || len(body.Searches) > store.MaxLimit {
 		return nil, badRequest("searches: has %d entries; it must be a list of %d at most", len(body.Searches), store.MaxLimit)
 	}
-	out, hits := make([]R, len(body.Searches)), 0
+	searches, hits := make([]B, len(body.Searches)), 0
 	for i, raw := range body.Searches {
 		place := fmt.Sprintf("searches[%d]", i)
-		var search B
-		if err := parseField(place, raw, &search); err != nil {
+		if err := parseField(place, raw, &searches[i]); err != nil {
 			return nil, err
 		}
-		if hits += search.wants(); hits > maxBatchHits {
+		if hits += searches[i].wants(); hits > maxBatchHits {
 			return nil, badRequest("%s.limit: the limits so far add up to %d, more than the %d hits of one batch", place, hits, maxBatchHits)
 		}
-		var err error
-		if out[i], err = run(search, c.Request().Context(), coll); err != nil {
-			return nil, within(place, err)
-		}
 	}
-	return out, nil
+	out := make([]R, len(searches))
+	group, ctx := errgroup.WithContext(c.Request().Context())
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, search := range searches {
+		group.Go(func() (err error) {
+			if out[i], err = run(search, ctx, coll); err != nil {
+				return within(fmt.Sprintf("searches[%d]", i), err)
+			}
+			return nil
+		})
+	}
+	return out, group.Wait()
 }
