@@ -17,16 +17,33 @@ const (
 
 // search leaves in s.hits the answer to s.query.
 func (p *partition) search(s *cellSearch, a Params) {
+	budget, done := p.plan(s, a)
+	if done {
+		return
+	}
+	ranked := s.order.sorted()
+	budget = p.scanCells(s, ranked, a, budget)
+	if len(ranked) < len(p.cells) && (budget > 0 || !s.hits.full()) {
+		s.rest.reset(len(p.cells))
+		p.rank.scan(&s.rest, s.query, &p.centres, nil)
+		p.scanCells(s, s.rest.sorted()[len(ranked):], a, budget)
+	}
+}
+
+// plan says how many rows of cells are to be scanned and leaves in s.order the
+// cells that as a rule have as many; or it answers a search that is done without
+// going by cells.
+func (p *partition) plan(s *cellSearch, a Params) (budget int, done bool) {
 	s.hits.reset(a.K)
 	n := p.cellOf.n
-	budget := min(n, rowsPerEF*min(a.EF, math.MaxInt32))
+	budget = min(n, rowsPerEF*min(a.EF, math.MaxInt32))
 	if a.Exact {
 		budget = n
 	}
 	if a.Allow != nil {
 		matching := min(n, a.Allow.Len())
 		if matching == 0 {
-			return
+			return 0, true
 		}
 		// As many rows that match as there would be rows without a filter.
 		budget = int(min(float64(n), float64(budget)*float64(n)/float64(matching)))
@@ -37,25 +54,18 @@ func (p *partition) search(s *cellSearch, a Params) {
 		if matching*bySlot <= budget {
 			a.Work.gather(matching)
 			p.scanSlots(s, a.Allow)
-			return
+			return 0, true
 		}
 	}
 	if len(p.cells) == 1 {
-		a.Work.scan(n)
-		p.rows.scan(&s.hits, s.query, &p.cells[0], a.Allow)
-		return
+		p.scanCell(s, &p.cells[0], a)
+		return 0, true
 	}
 	mean := max(1, n/len(p.cells))
-	first := min(len(p.cells), budget/mean+budget/(4*mean)+spareCells)
 	a.Work.scan(len(p.cells))
-	s.order.reset(first)
+	s.order.reset(min(len(p.cells), budget/mean+budget/(4*mean)+spareCells))
 	p.rank.scan(&s.order, s.query, &p.centres, nil)
-	budget = p.scanCells(s, s.order.sorted(), a, budget)
-	if first < len(p.cells) && (budget > 0 || !s.hits.full()) {
-		s.rest.reset(len(p.cells))
-		p.rank.scan(&s.rest, s.query, &p.centres, nil)
-		p.scanCells(s, s.rest.sorted()[first:], a, budget)
-	}
+	return budget, false
 }
 
 // scanCells scans cells in their order until a budget of rows is spent and there
@@ -66,11 +76,15 @@ func (p *partition) scanCells(s *cellSearch, order []key, a Params, budget int) 
 			break
 		}
 		l := &p.cells[k.id()]
-		p.rows.scan(&s.hits, s.query, l, a.Allow)
-		a.Work.scan(l.len())
+		p.scanCell(s, l, a)
 		budget -= l.len()
 	}
 	return budget
+}
+
+func (p *partition) scanCell(s *cellSearch, l *rowList, a Params) {
+	a.Work.scan(l.len())
+	p.rows.scan(&s.hits, s.query, l, a.Allow)
 }
 
 // scanSlots measures the rows of the slots that allow holds, one by one.

@@ -2,9 +2,9 @@
 // uint32 that the caller assigns to a row; this package knows nothing of ids,
 // files, models or payloads.
 //
-// Three engines answer behind one interface: flat (an exact scan), hnsw (a
-// navigable small-world graph over flat arrays) and, in the sub-package coder,
-// an adapter over github.com/coder/hnsw.
+// Four engines answer behind one interface: flat (an exact scan), hnsw (a
+// navigable small-world graph over flat arrays), cells (k-means cells that are
+// scanned) and, in the sub-package coder, an adapter over github.com/coder/hnsw.
 package index
 
 import (
@@ -39,8 +39,9 @@ type Hit struct {
 type Params struct {
 	// K is how many neighbours are wanted, at least 1.
 	K int
-	// EF is the width of a graph's search: how many of the best candidates are
-	// kept while walking. Engines without a graph ignore it. It is raised to K
+	// EF is how wide a search is: more finds more and costs more. A graph keeps
+	// that many of the best candidates while walking; cells are scanned until some
+	// 32 rows for each of EF are; an exact engine ignores it. It is raised to K
 	// where smaller; 0 means 100.
 	EF int
 	// Allow restricts the answer to the slots it holds; nil allows all.
@@ -76,7 +77,8 @@ func (w *Work) gather(rows int) {
 // All methods may be called from many goroutines at once. Rows and queries are
 // copied or only read during the call, never kept. No method panics on input.
 type Index interface {
-	// Engine is the name the index was made under: "flat", "hnsw" or "coder".
+	// Engine is the name the index was made under: "flat", "hnsw", "cells" or
+	// "coder".
 	Engine() string
 	// Dim is the length of every row.
 	Dim() int
