@@ -2,12 +2,14 @@ package index
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"slices"
+	"unsafe"
 )
 
 // Bodies are little-endian. Every body starts with its configuration:
@@ -15,11 +17,22 @@ import (
 //	config = dim uint32, metric uint8, m uint16, ef_construct uint32, seed uint64
 //
 // A metric of stepped or more is the metric less that, and a step float32 follows
-// the seed: rows are codes.
+// the seed: rows are codes. (Format 1 has no such bodies.)
 const stepped = 0x80
 
-// encodeChunk is how many 4-byte numbers are converted at a time.
-const encodeChunk = 4096
+// chunk is how many bytes are read at a time where the source does not say how
+// many it has, and turned at a time where the machine is not little-endian.
+const chunk = 1 << 16
+
+// littleEndian tells whether numbers lie in memory as they do in a body.
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// turn reverses the bytes of every number of the given size.
+func turn(b []byte, size int) {
+	for ; len(b) > 0; b = b[size:] {
+		slices.Reverse(b[:size])
+	}
+}
 
 // encoder writes numbers and remembers the first error.
 type encoder struct {
@@ -29,7 +42,7 @@ type encoder struct {
 }
 
 func newEncoder(w io.Writer) *encoder {
-	return &encoder{w: bufio.NewWriterSize(w, 1<<16), chunk: make([]byte, 0, 4*encodeChunk)}
+	return &encoder{w: bufio.NewWriterSize(w, chunk), chunk: make([]byte, 0, chunk)}
 }
 
 func (e *encoder) write(b []byte) {
@@ -43,23 +56,19 @@ func (e *encoder) u16(v uint16) { e.write(binary.LittleEndian.AppendUint16(e.chu
 func (e *encoder) u32(v uint32) { e.write(binary.LittleEndian.AppendUint32(e.chunk, v)) }
 func (e *encoder) u64(v uint64) { e.write(binary.LittleEndian.AppendUint64(e.chunk, v)) }
 
-func (e *encoder) u32s(s []uint32) {
-	for part := range slices.Chunk(s, encodeChunk) {
-		b := e.chunk
-		for _, v := range part {
-			b = binary.LittleEndian.AppendUint32(b, v)
-		}
-		e.write(b)
-	}
-}
+func (e *encoder) u32s(s []uint32) { encodeValues(e, s) }
 
-func (e *encoder) f32s(s []float32) {
-	for part := range slices.Chunk(s, encodeChunk) {
-		b := e.chunk
-		for _, v := range part {
-			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
-		}
+// encodeValues writes numbers as they are, without their count.
+func encodeValues[T value | uint32](e *encoder, s []T) {
+	b, size := memory(s), int(unsafe.Sizeof(*new(T)))
+	if littleEndian || size == 1 {
 		e.write(b)
+		return
+	}
+	for part := range slices.Chunk(b, chunk) {
+		turned := append(e.chunk, part...)
+		turn(turned, size)
+		e.write(turned)
 	}
 }
 
@@ -89,14 +98,14 @@ func (e *encoder) flush() error {
 // gives zero values. It takes memory as data arrives, never by a count alone.
 type decoder struct {
 	r     *bufio.Reader
-	chunk []byte
+	small [8]byte
 	err   error
 	// left is how many bytes the source says it still has; 0 if it does not say.
 	left int
 }
 
 func newDecoder(r io.Reader) *decoder {
-	d := &decoder{r: bufio.NewReaderSize(r, 1<<16), chunk: make([]byte, 4*encodeChunk)}
+	d := &decoder{r: bufio.NewReaderSize(r, chunk)}
 	if sized, ok := r.(interface{ Len() int }); ok {
 		d.left = sized.Len()
 	}
@@ -110,19 +119,24 @@ func (d *decoder) fail(format string, args ...any) {
 	}
 }
 
-// read returns the next n bytes, at most a chunk, valid until the next read.
-// After an error they are zeros.
+// read returns the next n bytes, at most 8, valid until the next read. After an
+// error they are zeros.
 func (d *decoder) read(n int) []byte {
-	b := d.chunk[:n]
+	b := d.small[:n]
+	d.into(b)
+	return b
+}
+
+// into fills b, with zeros after an error.
+func (d *decoder) into(b []byte) {
 	if d.err == nil {
 		_, err := io.ReadFull(d.r, b)
 		d.err = readError(err)
-		d.left = max(0, d.left-n)
+		d.left = max(0, d.left-len(b))
 	}
 	if d.err != nil {
 		clear(b)
 	}
-	return b
 }
 
 // readError tells a source that ended early from one that failed.
@@ -142,46 +156,56 @@ func (d *decoder) u16() uint16 { return binary.LittleEndian.Uint16(d.read(2)) }
 func (d *decoder) u32() uint32 { return binary.LittleEndian.Uint32(d.read(4)) }
 func (d *decoder) u64() uint64 { return binary.LittleEndian.Uint64(d.read(8)) }
 
-// room is the capacity to start with for n 4-byte numbers: all of them where
-// the source is known to be long enough, else one chunk.
-func (d *decoder) room(n uint64) int {
-	if n <= uint64(d.left)/4 {
-		return int(n)
-	}
-	return int(min(n, encodeChunk))
-}
+func (d *decoder) u32s(n uint64) []uint32 { return decodeValues[uint32](d, n) }
 
-func (d *decoder) u32s(n uint64) []uint32 {
-	s := make([]uint32, 0, d.room(n))
+// decodeValues reads n numbers. Where the source is known to be long enough it
+// takes the memory for all of them at once, else as they arrive.
+func decodeValues[T value | uint32](d *decoder, n uint64) []T {
+	size := unsafe.Sizeof(*new(T))
+	known := n <= uint64(d.left)/uint64(size)
+	s := make([]T, 0, min(n, chunk))
+	if known {
+		s = make([]T, 0, n)
+	}
 	for n > 0 && d.err == nil {
-		part := min(n, encodeChunk)
-		for b := d.read(int(4 * part)); len(b) > 0; b = b[4:] {
-			s = append(s, binary.LittleEndian.Uint32(b))
+		part := n
+		if !known {
+			part = min(n, chunk)
+		}
+		from := len(s)
+		s = slices.Grow(s, int(part))[:from+int(part)]
+		b := memory(s[from:])
+		d.into(b)
+		if !littleEndian && size > 1 {
+			turn(b, int(size))
 		}
 		n -= part
 	}
 	return s
 }
 
-// f32s reads n numbers, each finite.
-func (d *decoder) f32s(n uint64) []float32 {
-	s := make([]float32, 0, d.room(n))
-	for n > 0 && d.err == nil {
-		part := min(n, encodeChunk)
-		for b := d.read(int(4 * part)); len(b) > 0; b = b[4:] {
-			x := math.Float32frombits(binary.LittleEndian.Uint32(b))
+// decodeRows reads n values of rows, each finite or a code.
+func decodeRows[T value](d *decoder, n uint64) []T {
+	rows := decodeValues[T](d, n)
+	if d.err != nil {
+		return nil
+	}
+	switch rows := any(rows).(type) {
+	case []float32:
+		for i, x := range rows {
 			if x-x != 0 {
-				d.fail("value %d of the rows is %v", len(s), x)
-				return nil
+				d.fail("value %d of the rows is %v", i, x)
 			}
-			s = append(s, x)
 		}
-		n -= part
+	case []int8:
+		if i := bytes.IndexByte(memory(rows), 0x80); i >= 0 {
+			d.fail("value %d of the rows is -128", i)
+		}
 	}
-	return s
+	return rows
 }
 
-// config reads a configuration as Resolve left it.
+// config reads a configuration as Resolve left it; the zero one on an error.
 func (d *decoder) config() Config {
 	var c Config
 	c.Dim = int(d.u32())
@@ -193,12 +217,12 @@ func (d *decoder) config() Config {
 	if metric&stepped != 0 {
 		c.Step = math.Float32frombits(d.u32())
 	}
-	if d.err != nil {
-		return c
-	}
 	resolved, err := c.Resolve()
 	if err != nil || resolved != c || metric&stepped != 0 && c.Step == 0 {
 		d.fail("configuration %+v", c)
+	}
+	if d.err != nil {
+		return Config{}
 	}
 	return c
 }

@@ -42,7 +42,7 @@ func (p *partition) encode(w io.Writer) error {
 
 func (y *cellLayout) encode(e *encoder, row []float32) {
 	if !y.coded {
-		e.f32s(row)
+		encodeValues(e, row)
 		return
 	}
 	for _, v := range row {
@@ -53,7 +53,7 @@ func (y *cellLayout) encode(e *encoder, row []float32) {
 // decode reads a row into dst.
 func (y *cellLayout) decode(d *decoder, dst []float32) {
 	if !y.coded {
-		copy(dst, d.f32s(uint64(len(dst))))
+		copy(dst, decodeRows[float32](d, uint64(len(dst))))
 		return
 	}
 	for len(dst) > 0 && d.err == nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/latentdb/latentdb/index/internal/cellscan"
+	"github.com/latentdb/latentdb/index/internal/distance"
 )
 
 // rowList is rows under ids (slots, or the numbers of cells) as a layout keeps
@@ -36,7 +37,10 @@ type cellLayout struct {
 }
 
 func newCellLayout(c Config, m Metric) cellLayout {
-	return cellLayout{dim: c.Dim, coded: c.Step > 0, scale: c.Step * c.Step, measure: kernelOf(m).block}
+	kind := m.kind()
+	return cellLayout{dim: c.Dim, coded: c.Step > 0, scale: c.Step * c.Step, measure: func(dst, query, rows []float32) {
+		distance.Floats(kind, dst, query, rows, nil)
+	}}
 }
 
 // reserve makes room for n rows in all, no more and no less than their blocks.

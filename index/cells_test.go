@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -295,7 +296,7 @@ func TestWorkersMakeTheSameCells(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, want := make([]float32, dim), rows[(n-1)*dim:]
-		if !x.Row(got, 7) || abs(got[0]-want[0]) > 0.011 {
+		if !x.Row(got, 7) || math.Abs(float64(got[0]-want[0])) > 0.011 {
 			t.Errorf("the row of the slot given twice is %v, want %v", got, want)
 		}
 	}

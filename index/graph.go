@@ -30,17 +30,17 @@ const (
 // never removed: when its last slot leaves it becomes vacant, and a slot that
 // brings the same row back revives it. The vacant ones go when the graph is
 // rebuilt.
-type graph struct {
-	config Config
-	kernel kernel
+type graph[T value] struct {
+	config  Config
+	storage storage[T]
 
-	rows  []float32 // node -> Dim values
-	state []uint8   // node -> level and flags
+	rows  []T     // node -> Dim values
+	state []uint8 // node -> level and flags
 
-	// bottom holds for every node a block of 1 + 2M numbers: how many
-	// neighbours it has on level 0, then the neighbours. upper holds blocks of
-	// 1 + M, one for each level above, those of a node side by side from block
-	// upperAt[node].
+	// bottom holds for every node a block of 2M numbers: its neighbours on level
+	// 0, and after them its own number, over and over: a walk takes all of a
+	// block, for it has been at the node itself. upper holds blocks of M, one for
+	// each level above, those of a node side by side from block upperAt[node].
 	bottom  []uint32
 	upper   []uint32
 	upperAt []uint32
@@ -53,62 +53,66 @@ type graph struct {
 	groups map[uint32][]uint32 // shared node -> its slots, in no order
 	nodeOf slotTable           // slot -> node
 	place  slotTable           // slot of a shared node -> its position in the group
-	known  rowHashes           // row -> node; the writer's alone
+	known  rowHashes[T]        // row -> node; the writer's alone
 	drawn  uint64              // how many levels were drawn; the writer's alone
 }
 
-func newGraph(c Config) *graph {
-	return &graph{
-		config: c,
-		kernel: kernelOf(c.Metric),
-		top:    -1,
-		groups: make(map[uint32][]uint32),
-		known:  newRowHashes(c.Dim),
+func newGraph[T value](c Config, l storage[T]) *graph[T] {
+	return &graph[T]{
+		config:  c,
+		storage: l,
+		top:     -1,
+		groups:  make(map[uint32][]uint32),
+		known:   newRowHashes[T](c.Dim),
 	}
 }
 
-func (g *graph) nodes() int { return len(g.state) }
+func (g *graph[T]) nodes() int { return len(g.state) }
 
-func (g *graph) row(node uint32) []float32 { return rowAt(g.rows, g.config.Dim, node) }
+func (g *graph[T]) row(node uint32) []T { return rowAt(g.rows, g.config.Dim, node) }
 
-func rowAt(rows []float32, dim int, node uint32) []float32 {
-	return rows[int(node)*dim:][:dim:dim]
-}
+func (g *graph[T]) level(node uint32) int { return int(g.state[node] & levelMask) }
 
 // maxLinks is how many neighbours a node keeps on a level.
-func (g *graph) maxLinks(level int) int {
+func (g *graph[T]) maxLinks(level int) int {
 	if level == 0 {
 		return 2 * g.config.M
 	}
 	return g.config.M
 }
 
-// block is where the neighbours of node on level are kept, count first.
-func (g *graph) block(node uint32, level int) []uint32 {
+// block is where the neighbours of node on level are kept.
+func (g *graph[T]) block(node uint32, level int) []uint32 {
 	if level == 0 {
-		stride := 1 + 2*g.config.M
-		return g.bottom[int(node)*stride:][:stride]
+		stride := 2 * g.config.M
+		return g.bottom[int(node)*stride:][:stride:stride]
 	}
-	stride := 1 + g.config.M
-	return g.upper[(int(g.upperAt[node])+level-1)*stride:][:stride]
+	stride := g.config.M
+	return g.upper[(int(g.upperAt[node])+level-1)*stride:][:stride:stride]
 }
 
 // links are the neighbours of node on level.
-func (g *graph) links(node uint32, level int) []uint32 {
+func (g *graph[T]) links(node uint32, level int) []uint32 {
 	b := g.block(node, level)
-	return b[1 : 1+b[0]]
+	n := len(b)
+	for n > 0 && b[n-1] == node {
+		n--
+	}
+	return b[:n]
 }
 
-func (g *graph) setLinks(node uint32, level int, links []uint32) {
+func (g *graph[T]) setLinks(node uint32, level int, links []uint32) {
 	b := g.block(node, level)
-	b[0] = uint32(copy(b[1:], links))
+	for i := copy(b, links); i < len(b); i++ {
+		b[i] = node
+	}
 }
 
 // nextLevel draws the level of the next node: the n-th draw depends on the
 // seed and n alone. P(level >= l) = b^-l, where b is M but at most
 // levelBase. The paper's b is M; a denser level 1 costs 5 bytes per node and
 // leaves no cluster of some 50 rows without a node on it.
-func (g *graph) nextLevel() int {
+func (g *graph[T]) nextLevel() int {
 	x := mix64(g.config.Seed ^ mix64(g.drawn))
 	g.drawn++
 	u := float64(x>>11+1) / (1 << 53) // in (0, 1]
@@ -124,7 +128,7 @@ func mix64(x uint64) uint64 {
 }
 
 // members are the slots that hold node, in no order.
-func (g *graph) members(node uint32) []uint32 {
+func (g *graph[T]) members(node uint32) []uint32 {
 	switch s := g.state[node]; {
 	case s&vacant != 0:
 		return nil
@@ -135,7 +139,7 @@ func (g *graph) members(node uint32) []uint32 {
 }
 
 // attach gives a slot that holds no node to node.
-func (g *graph) attach(slot, node uint32) {
+func (g *graph[T]) attach(slot, node uint32) {
 	g.nodeOf.set(slot, node)
 	switch s := g.state[node]; {
 	case s&vacant != 0:
@@ -153,8 +157,19 @@ func (g *graph) attach(slot, node uint32) {
 	}
 }
 
+// put gives a slot to node, whatever it held.
+func (g *graph[T]) put(slot, node uint32) {
+	if old, held := g.nodeOf.get(slot); held {
+		if old == node {
+			return
+		}
+		g.detach(slot)
+	}
+	g.attach(slot, node)
+}
+
 // detach takes a held slot away from its node.
-func (g *graph) detach(slot uint32) {
+func (g *graph[T]) detach(slot uint32) {
 	node, _ := g.nodeOf.get(slot)
 	g.nodeOf.remove(slot)
 	if g.state[node]&shared == 0 {
@@ -179,13 +194,13 @@ func (g *graph) detach(slot uint32) {
 }
 
 // set is what the exact scan reads.
-func (g *graph) set() rowSet {
-	return rowSet{kernel: g.kernel, rows: g.rows, rowOf: &g.nodeOf, members: g.members}
+func (g *graph[T]) set() rowSet[T] {
+	return rowSet[T]{storage: &g.storage, rows: g.rows, rowOf: &g.nodeOf, members: g.members}
 }
 
-func (g *graph) bytes() int64 {
-	words := cap(g.rows) + cap(g.bottom) + cap(g.upper) + cap(g.upperAt) + cap(g.slotOf)
-	size := 4*int64(words) + int64(cap(g.state))
+func (g *graph[T]) bytes() int64 {
+	words := cap(g.bottom) + cap(g.upper) + cap(g.upperAt) + cap(g.slotOf)
+	size := int64(len(memory(g.rows[:cap(g.rows)]))) + 4*int64(words) + int64(cap(g.state))
 	for _, group := range g.groups {
 		size += 4*int64(cap(group)) + 32 // the slice's header and the map's key
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // checkGraph states what is true of a graph between any two operations.
-func checkGraph(g *graph) error {
+func checkGraph(g *graph[float32]) error {
 	n := g.nodes()
 	if len(g.rows) != n*g.config.Dim || len(g.slotOf) != n || len(g.upperAt) != n {
 		return fmt.Errorf("%d nodes, %d values, %d slots, %d upper", n, len(g.rows), len(g.slotOf), len(g.upperAt))
@@ -41,7 +41,7 @@ func checkGraph(g *graph) error {
 	return nil
 }
 
-func checkMembers(g *graph, node uint32) error {
+func checkMembers(g *graph[float32], node uint32) error {
 	members := g.members(node)
 	if (g.state[node]&shared != 0) != (len(members) > 1) || g.state[node]&(shared|vacant) == shared|vacant {
 		return fmt.Errorf("node %d has state %x and slots %v", node, g.state[node], members)
@@ -60,7 +60,7 @@ func checkMembers(g *graph, node uint32) error {
 	return nil
 }
 
-func checkLinks(g *graph, node uint32, level int) error {
+func checkLinks(g *graph[float32], node uint32, level int) error {
 	links := slices.Clone(g.links(node, level))
 	if len(links) > g.maxLinks(level) {
 		return fmt.Errorf("node %d has %d neighbours on level %d", node, len(links), level)
@@ -85,10 +85,10 @@ func TestGraphStaysSound(t *testing.T) {
 		}
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "rows"), 0))
 		row := func() []float32 { return []float32{float32(r.IntN(25)), float32(r.IntN(25))} }
-		rebuilt := func(before int) bool { return idx.(*hnsw).graph.nodes() < before }
+		rebuilt := func(before int) bool { return idx.(*hnsw[float32]).graph.nodes() < before }
 		t.Repeat(map[string]func(*rapid.T){
 			"": func(t *rapid.T) {
-				if err := checkGraph(idx.(*hnsw).graph); err != nil {
+				if err := checkGraph(idx.(*hnsw[float32]).graph); err != nil {
 					t.Fatal(err)
 				}
 			},
@@ -101,9 +101,9 @@ func TestGraphStaysSound(t *testing.T) {
 			},
 			"delete": func(t *rapid.T) {
 				for range rapid.IntRange(1, 120).Draw(t, "n") {
-					before := idx.(*hnsw).graph.nodes()
+					before := idx.(*hnsw[float32]).graph.nodes()
 					idx.Delete(r.Uint32N(300))
-					if g := idx.(*hnsw).graph; rebuilt(before) && g.vacant > 0 {
+					if g := idx.(*hnsw[float32]).graph; rebuilt(before) && g.vacant > 0 {
 						t.Fatalf("%d vacant nodes after a rebuild", g.vacant)
 					}
 				}
@@ -124,18 +124,18 @@ func TestRebuildIsDue(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	g := idx.(*hnsw).graph
+	g := idx.(*hnsw[float32]).graph
 	for slot := range uint32(n / rebuildShare) {
 		idx.Delete(slot)
 	}
-	if idx.(*hnsw).graph != g || g.vacant != n/rebuildShare {
+	if idx.(*hnsw[float32]).graph != g || g.vacant != n/rebuildShare {
 		t.Fatalf("rebuilt at %d vacant nodes of %d", g.vacant, n)
 	}
 	idx.Delete(n - 1)
-	if next := idx.(*hnsw).graph; next == g || next.vacant != 0 || next.drawn != n {
+	if next := idx.(*hnsw[float32]).graph; next == g || next.vacant != 0 || next.drawn != n {
 		t.Fatalf("not rebuilt at %d vacant nodes of %d", next.vacant, next.nodes())
 	}
-	if err := checkGraph(idx.(*hnsw).graph); err != nil {
+	if err := checkGraph(idx.(*hnsw[float32]).graph); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -152,19 +152,21 @@ func TestRowThatComesBackRevivesItsNode(t *testing.T) {
 		}
 		idx.Delete(round)
 	}
-	if g := idx.(*hnsw).graph; g.nodes() != 1 || g.vacant != 1 {
+	if g := idx.(*hnsw[float32]).graph; g.nodes() != 1 || g.vacant != 1 {
 		t.Errorf("%d nodes, %d vacant, want 1 and 1", g.nodes(), g.vacant)
 	}
 }
 
-// TestWalkerEpochs walks past the point where the epoch wraps.
-func TestWalkerEpochs(t *testing.T) {
-	var w walker
-	for i := range 1<<16 + 10 {
-		w.begin(3)
-		w.unvisited([]uint32{0, 2, 0})
-		if !slices.Equal(w.batch, []uint32{0, 2}) {
-			t.Fatalf("walk %d: %v not visited yet", i, w.batch)
+// TestWalkerForgets starts walk after walk, over more and more nodes.
+func TestWalkerForgets(t *testing.T) {
+	var w walker[float32]
+	for n := uint32(3); n < 500; n++ {
+		w.begin(int(n))
+		if !w.visit(1) || w.visit(1) {
+			t.Fatalf("walk over %d nodes: a visit is not new once", n)
+		}
+		if got := w.unvisited([]uint32{0, 2, 0, 1, n - 1}); !slices.Equal(got, slices.Compact([]uint32{0, 2, n - 1})) {
+			t.Fatalf("walk over %d nodes: %v not visited yet", n, got)
 		}
 	}
 }
@@ -173,7 +175,7 @@ func TestWalkerEpochs(t *testing.T) {
 func TestLevels(t *testing.T) {
 	const n = 100_000
 	for m, base := range map[int]float64{2: 2, 4: 4, 8: 8, 64: levelBase} {
-		g := newGraph(Config{Dim: 1, M: m, EfConstruct: m, Seed: 3})
+		g := newGraph(Config{Dim: 1, M: m, EfConstruct: m, Seed: 3}, floats(L2))
 		atLeast := make([]float64, maxLevel+2)
 		for range n {
 			for l := g.nextLevel(); l >= 0; l-- {
@@ -189,7 +191,7 @@ func TestLevels(t *testing.T) {
 }
 
 // lineOfRows is an index of n rows 0, 1, 2, … under slots of the same number.
-func lineOfRows(t *testing.T, n uint32) *hnsw {
+func lineOfRows(t *testing.T, n uint32) *hnsw[float32] {
 	t.Helper()
 	idx, err := HNSW.New(Config{Dim: 1, M: 4, EfConstruct: 16})
 	if err != nil {
@@ -200,7 +202,7 @@ func lineOfRows(t *testing.T, n uint32) *hnsw {
 			t.Fatal(err)
 		}
 	}
-	return idx.(*hnsw)
+	return idx.(*hnsw[float32])
 }
 
 // TestShortWalkIsCompleted searches a graph without a single edge.
@@ -226,7 +228,7 @@ func TestFilteredWalkKeepsToItsBudget(t *testing.T) {
 	for slot := range uint32(allowed) {
 		far.Set(slot)
 	}
-	w := &walker{query: []float32{n}}
+	w := &walker[float32]{query: []float32{n}}
 	h.graph.search(w, Params{K: 5, EF: 5, Allow: far})
 	if most := allowed + h.graph.maxLinks(0); w.measured > most {
 		t.Errorf("the walk measured %d distances, want at most %d", w.measured, most)

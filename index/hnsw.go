@@ -1,9 +1,10 @@
 package index
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"iter"
-	"slices"
 	"sync"
 )
 
@@ -17,19 +18,20 @@ import (
 // the same answers, on every machine that rounds alike.
 var HNSW = Engine{Name: "hnsw", New: newHNSWIndex, Load: loadHNSW}
 
-type hnsw struct {
-	config Config
+type hnsw[T value] struct {
+	config  Config
+	storage storage[T]
 	locks
 	// graph is replaced as a whole when it is rebuilt. The writer may read it
 	// under locks.writer alone.
-	graph *graph
+	graph *graph[T]
 
 	// The writer's memory.
-	row       []float32
-	walker    walker
-	insertion insertion
+	row    []T
+	nodes  []uint32
+	growth growth[T]
 
-	pool sync.Pool // of *walker
+	pool sync.Pool // of *walker[T]
 }
 
 func newHNSWIndex(c Config) (Index, error) {
@@ -37,57 +39,70 @@ func newHNSWIndex(c Config) (Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newHNSW(c, newGraph(c)), nil
+	if c.Step > 0 {
+		return newHNSW(newGraph(c, codes(c.Step))), nil
+	}
+	return newHNSW(newGraph(c, floats(c.Metric))), nil
 }
 
-func newHNSW(c Config, g *graph) *hnsw {
-	h := &hnsw{config: c, graph: g, row: make([]float32, c.Dim)}
-	h.pool.New = func() any { return &walker{query: make([]float32, c.Dim)} }
+func newHNSW[T value](g *graph[T]) *hnsw[T] {
+	dim := g.config.Dim
+	h := &hnsw[T]{config: g.config, storage: g.storage, graph: g, row: make([]T, dim)}
+	h.pool.New = func() any { return &walker[T]{query: make([]T, dim)} }
 	return h
 }
 
-func (h *hnsw) Engine() string { return HNSW.Name }
-func (h *hnsw) Dim() int       { return h.config.Dim }
-func (h *hnsw) Metric() Metric { return h.config.Metric }
+func (h *hnsw[T]) Engine() string { return HNSW.Name }
+func (h *hnsw[T]) Dim() int       { return h.config.Dim }
+func (h *hnsw[T]) Metric() Metric { return h.config.Metric }
 
-func (h *hnsw) Len() int {
+func (h *hnsw[T]) Len() int {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.graph.nodeOf.n
 }
 
-func (h *hnsw) Upsert(slot uint32, row []float32) error {
+func (h *hnsw[T]) Upsert(slot uint32, row []float32) error {
 	h.writer.Lock()
 	defer h.writer.Unlock()
-	if err := h.config.Metric.Prepare(h.row, row); err != nil {
+	return h.upsert(context.Background(), []uint32{slot}, row, 1)
+}
+
+// upsert puts rows, one after another, under slots. On an error it changes nothing.
+func (h *hnsw[T]) upsert(ctx context.Context, slots []uint32, rows []float32, workers int) error {
+	g, b := h.graph, &h.growth
+	if g.nodes()+len(slots) > maxNodes {
+		return fmt.Errorf("%w: a graph of %d rows takes no %d more", ErrParams, g.nodes(), len(slots))
+	}
+	b.begin(g, len(slots), workers)
+	h.nodes = h.nodes[:0]
+	width := len(rows) / len(slots)
+	for i := range slots {
+		if err := h.storage.prepare(h.row, rows[i*width:][:width]); err != nil {
+			b.undo()
+			return err
+		}
+		node, known := g.known.find(b.rows, h.row)
+		if !known {
+			node = b.add(h.row, g.nextLevel())
+		}
+		h.nodes = append(h.nodes, node)
+	}
+	if err := b.plan(ctx, workers); err != nil {
+		b.undo()
 		return err
 	}
-	g := h.graph
-	old, held := g.nodeOf.get(slot)
-	if held && slices.Equal(g.row(old), h.row) {
-		return nil
-	}
-	node, known := g.known.find(g.rows, h.row)
-	if !known {
-		g.plan(&h.insertion, &h.walker, h.row, g.nextLevel())
-	}
 	h.mu.Lock()
-	if held {
-		g.detach(slot)
+	b.apply()
+	for i, slot := range slots {
+		g.put(slot, h.nodes[i])
 	}
-	if !known {
-		node = g.apply(&h.insertion)
-	}
-	g.attach(slot, node)
 	h.mu.Unlock()
-	if !known {
-		g.known.add(g.rows, node)
-	}
 	h.rebuildIfDue()
 	return nil
 }
 
-func (h *hnsw) Delete(slot uint32) bool {
+func (h *hnsw[T]) Delete(slot uint32) bool {
 	h.writer.Lock()
 	defer h.writer.Unlock()
 	if _, held := h.graph.nodeOf.get(slot); !held {
@@ -100,28 +115,28 @@ func (h *hnsw) Delete(slot uint32) bool {
 	return true
 }
 
-func (h *hnsw) Row(dst []float32, slot uint32) bool {
+func (h *hnsw[T]) Row(dst []float32, slot uint32) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	node, held := h.graph.nodeOf.get(slot)
 	if held {
-		copy(dst, h.graph.row(node))
+		h.storage.restore(dst, h.graph.row(node))
 	}
 	return held
 }
 
-func (h *hnsw) Slots() iter.Seq[uint32] {
+func (h *hnsw[T]) Slots() iter.Seq[uint32] {
 	return h.eachSlot(func() *slotTable { return &h.graph.nodeOf })
 }
 
-func (h *hnsw) Search(dst []Hit, query []float32, p Params) ([]Hit, error) {
+func (h *hnsw[T]) Search(dst []Hit, query []float32, p Params) ([]Hit, error) {
 	p, err := p.Resolve()
 	if err != nil {
 		return dst, err
 	}
-	w := h.pool.Get().(*walker)
+	w := h.pool.Get().(*walker[T])
 	defer h.pool.Put(w)
-	if err := h.config.Metric.Prepare(w.query, query); err != nil {
+	if err := h.storage.prepare(w.query, query); err != nil {
 		return dst, err
 	}
 	h.mu.RLock()
@@ -130,13 +145,13 @@ func (h *hnsw) Search(dst []Hit, query []float32, p Params) ([]Hit, error) {
 	return w.hits.AppendTo(dst), nil
 }
 
-func (h *hnsw) Bytes() int64 {
+func (h *hnsw[T]) Bytes() int64 {
 	h.writer.Lock()
 	defer h.writer.Unlock()
 	return h.graph.bytes() + 4*int64(cap(h.graph.known.table))
 }
 
-func (h *hnsw) Encode(w io.Writer) error {
+func (h *hnsw[T]) Encode(w io.Writer) error {
 	h.writer.Lock()
 	defer h.writer.Unlock()
 	return h.graph.encode(w)

@@ -1,6 +1,6 @@
 package index
 
-import "math"
+import "github.com/latentdb/latentdb/index/internal/distance"
 
 // exactFactor says when the exact scan is the cheaper way: a walk measures
 // about this many nodes for each of the ef it keeps.
@@ -10,42 +10,82 @@ const exactFactor = 16
 const descentWidth = 16
 
 // walker is the memory of one walk through a graph, used again and again.
-type walker struct {
-	// visited[node] == epoch where the current walk has been.
-	visited []uint16
-	epoch   uint16
+type walker[T value] struct {
+	// visited has the bits of the nodes where the current walk has been, seen
+	// their numbers.
+	visited []uint64
+	seen    []uint32
 
-	starts    [1]key  // the entry, where descents begin
-	frontier  keyHeap // nodes to expand, closest first
-	best      TopK    // nodes found
-	batch     []uint32
+	pool      pool
+	entered   []uint32 // nodes that the latest hop brought into the pool
 	distances []float32
-	measured  int // distances since the caller last set it to 0
+	one       [1]float32
+	start     [1]key  // the entry, where descents begin
+	frontier  keyHeap // of a filtered walk: nodes to expand, closest first
+	best      TopK    // of a filtered walk: nodes found
+	measured  int     // distances since the caller last set it to 0
 
-	query []float32
+	query []T
 	hits  TopK // slots found
+	scanner
 }
 
 // begin starts a walk over n nodes with no node visited.
-func (w *walker) begin(n int) {
-	if len(w.visited) < n {
-		w.visited = make([]uint16, n+n/4)
-		w.epoch = 0
+func (w *walker[T]) begin(n int) {
+	for _, node := range w.seen {
+		w.visited[node>>6] = 0
 	}
-	if w.epoch == math.MaxUint16 {
-		clear(w.visited)
-		w.epoch = 0
+	w.seen = w.seen[:0]
+	if need := (n + 63) / 64; len(w.visited) < need {
+		w.visited = make([]uint64, need+need/4)
 	}
-	w.epoch++
 }
 
-// measure sets w.distances[i] to the distance from query to nodes[i].
-func (w *walker) measure(g *graph, query []float32, nodes []uint32) {
-	if len(w.distances) < len(nodes) {
-		w.distances = make([]float32, max(len(nodes), 2*g.config.M))
+// visit marks a node and tells whether it is new to the walk.
+func (w *walker[T]) visit(node uint32) bool {
+	bit := uint64(1) << (node & 63)
+	if w.visited[node>>6]&bit != 0 {
+		return false
 	}
-	g.kernel.gather(w.distances, query, g.rows, nodes)
+	w.visited[node>>6] |= bit
+	w.seen = append(w.seen, node)
+	return true
+}
+
+// unvisited returns those nodes of a block that are new to the walk, and marks
+// them. It does not branch on what nobody can foretell.
+func (w *walker[T]) unvisited(block []uint32) []uint32 {
+	from := len(w.seen)
+	if cap(w.seen)-from < len(block) {
+		w.seen = append(w.seen, block...)[:from]
+	}
+	room := w.seen[from : from+len(block)]
+	n := 0
+	for _, node := range block {
+		word := &w.visited[node>>6]
+		old := *word
+		*word = old | 1<<(node&63)
+		room[n] = node
+		n += int(^old >> (node & 63) & 1)
+	}
+	w.seen = w.seen[:from+n]
+	return room[:n]
+}
+
+// measure returns the distances from query to nodes, until it is called again.
+func (w *walker[T]) measure(g *graph[T], query []T, nodes []uint32) []float32 {
+	if len(w.distances) < len(nodes) {
+		w.distances = make([]float32, max(len(nodes), 2*g.config.M+1))
+	}
+	g.storage.measure(w.distances, query, g.rows, nodes)
 	w.measured += len(nodes)
+	return w.distances[:len(nodes)]
+}
+
+// between is the distance between two rows.
+func (w *walker[T]) between(g *graph[T], a, b []T) float32 {
+	g.storage.measure(w.one[:], a, b, nil)
+	return w.one[0]
 }
 
 // descend walks from the entry down to the level above stop, or to the top
@@ -57,14 +97,54 @@ func (w *walker) measure(g *graph, query []float32, nodes []uint32) {
 // sparse level often lies in the wrong cluster, with no way out of it once its
 // mates fill the next walk: rows would be missed, and a row inserted there
 // would found a second colony of its cluster, unlinked to the first.
-func (g *graph) descend(w *walker, query []float32, stop int) []key {
-	w.starts[0] = makeKey(g.kernel.pair(query, g.row(g.entry)), g.entry)
-	found := w.starts[:]
+func (g *graph[T]) descend(w *walker[T], query []T, stop int) []key {
+	w.start[0] = makeKey(w.between(g, query, g.row(g.entry)), g.entry)
+	found := w.start[:]
 	for l := g.top; l > stop; l-- {
-		g.walk(w, query, found, l, descentWidth, nil)
-		found = w.best.sorted()
+		found = g.walk(w, query, found, l, descentWidth)
 	}
 	return found
+}
+
+// walk searches one level from the nodes of starts, which may be what the walk
+// before found, and returns the ef closest nodes it met, closest first, until
+// the next walk (Malkov and Yashunin, algorithm 2).
+func (g *graph[T]) walk(w *walker[T], query []T, starts []key, level, ef int) []key {
+	w.begin(g.nodes())
+	p := &w.pool
+	starts = starts[:min(len(starts), ef)]
+	p.reset(ef)
+	for _, k := range starts { // in place, where starts are the pool's own
+		p.keys = append(p.keys, poolKey(k.distance(), k.id()))
+		w.visit(k.id())
+	}
+	for next := 0; next < len(p.keys); {
+		at := p.keys[next]
+		if at&expanded != 0 {
+			next++
+			continue
+		}
+		p.keys[next] |= expanded
+		next++
+		batch := w.unvisited(g.block(uint32(at)>>1, level))
+		if len(batch) == 0 {
+			continue
+		}
+		distances := w.measure(g, query, batch)
+		bound := p.bound()
+		w.entered = w.entered[:0]
+		for i, node := range batch {
+			if k := poolKey(distances[i], node); k < bound {
+				next = min(next, p.insert(k))
+				bound = p.bound()
+				w.entered = append(w.entered, node)
+			}
+		}
+		if level == 0 {
+			distance.Fetch(g.bottom, 2*g.config.M, w.entered)
+		}
+	}
+	return p.found()
 }
 
 // filter limits a walk to some nodes.
@@ -75,17 +155,16 @@ type filter struct {
 	budget int
 }
 
-// walk searches one level from the nodes of starts and leaves in w.best the ef closest nodes
-// it met (Malkov and Yashunin, algorithm 2) that f accepts; nil accepts all.
-// It returns false when it gave up on f's budget.
-func (g *graph) walk(w *walker, query []float32, starts []key, level, ef int, f *filter) bool {
+// walkFiltered searches the bottom level as walk does and leaves in w.best the
+// ef closest nodes it met that f accepts. It returns false when it gave up on
+// f's budget.
+func (g *graph[T]) walkFiltered(w *walker[T], query []T, starts []key, ef int, f *filter) bool {
 	w.begin(g.nodes())
 	w.frontier = append(w.frontier[:0], starts...) // sorted, so a heap
 	w.best.Reset(ef)
-	w.measured = 0
 	for _, k := range w.frontier {
-		w.visited[k.id()] = w.epoch
-		if f == nil || f.accept(k.id()) {
+		w.visit(k.id())
+		if f.accept(k.id()) {
 			w.best.offer(k)
 		}
 	}
@@ -94,49 +173,38 @@ func (g *graph) walk(w *walker, query []float32, starts []key, level, ef int, f 
 		if at > w.best.bound() {
 			break
 		}
-		w.unvisited(g.links(at.id(), level))
-		w.measure(g, query, w.batch)
-		for i, n := range w.batch {
-			k := makeKey(w.distances[i], n)
+		batch := w.unvisited(g.block(at.id(), 0))
+		distances := w.measure(g, query, batch)
+		for i, n := range batch {
+			k := makeKey(distances[i], n)
 			if k > w.best.bound() {
 				continue
 			}
 			w.frontier.push(k)
-			if f == nil || f.accept(n) {
+			if f.accept(n) {
 				w.best.offer(k)
 			}
 		}
-		if f != nil && w.measured > f.budget {
+		if w.measured > f.budget {
 			return false
 		}
 	}
 	return true
 }
 
-// unvisited sets w.batch to the nodes not visited yet, and marks them.
-func (w *walker) unvisited(nodes []uint32) {
-	w.batch = w.batch[:0]
-	for _, n := range nodes {
-		if w.visited[n] != w.epoch {
-			w.visited[n] = w.epoch
-			w.batch = append(w.batch, n)
-		}
-	}
-}
-
 // search leaves in w.hits the answer to w.query.
-func (g *graph) search(w *walker, p Params) {
+func (g *graph[T]) search(w *walker[T], p Params) {
 	w.hits.Reset(p.K)
 	if p.Exact || !g.approximate(w, p) {
 		w.hits.Reset(p.K)
 		set := g.set()
-		set.scan(&w.hits, w.query, p)
+		set.scan(&w.hits, &w.scanner, w.query, p)
 	}
 }
 
 // approximate answers by a walk. It returns false where the exact scan is
 // called for: it would be cheaper, or the walk found too little.
-func (g *graph) approximate(w *walker, p Params) bool {
+func (g *graph[T]) approximate(w *walker[T], p Params) bool {
 	matching := g.nodes() - g.vacant
 	if p.Allow != nil {
 		matching = min(matching, p.Allow.Len())
@@ -146,23 +214,29 @@ func (g *graph) approximate(w *walker, p Params) bool {
 	if float64(matching)*float64(matching) <= exactFactor*float64(p.EF)*float64(g.nodes()) {
 		return false
 	}
-	var f *filter
-	if p.Allow != nil || g.vacant > 0 {
-		f = &filter{budget: matching, accept: func(node uint32) bool { return g.allowed(node, p.Allow) }}
+	w.measured = 0
+	defer func() { p.Work.gather(w.measured) }()
+	found := g.descend(w, w.query, 0)
+	if p.Allow == nil && g.vacant == 0 {
+		found = g.walk(w, w.query, found, 0, p.EF)
+	} else {
+		f := &filter{budget: matching, accept: func(node uint32) bool { return g.allowed(node, p.Allow) }}
+		if !g.walkFiltered(w, w.query, found, p.EF, f) {
+			return false
+		}
+		found = w.best.sorted()
 	}
-	found := g.walk(w, w.query, g.descend(w, w.query, 0), 0, p.EF, f)
-	p.Work.gather(w.measured)
-	if !found {
-		return false
-	}
-	for _, k := range w.best.sorted() {
+	for _, k := range found {
+		if w.hits.Full() && k>>32 > w.hits.bound()>>32 {
+			break
+		}
 		offerAllowed(&w.hits, k.distance(), g.members(k.id()), p.Allow)
 	}
 	return w.hits.Full()
 }
 
 // allowed tells whether some slot that allow holds (any slot, if nil) holds node.
-func (g *graph) allowed(node uint32, allow *Bitmap) bool {
+func (g *graph[T]) allowed(node uint32, allow *Bitmap) bool {
 	if allow == nil {
 		return g.state[node]&vacant == 0
 	}

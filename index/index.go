@@ -117,7 +117,8 @@ type Index interface {
 type Bulk interface {
 	// UpsertMany puts row i, rows[i*Dim:][:Dim], under slots[i], as Upsert would;
 	// of rows under the same slot the last one stays. The result depends on the
-	// number of workers in nothing but time. A row that is refused (ErrDim,
+	// number of workers, at least 1, in nothing but time; hnsw makes another graph
+	// than it makes of rows that come one by one, as good. A row that is refused (ErrDim,
 	// ErrNotFinite) changes nothing; when the context ends, the index may hold
 	// some of the rows.
 	UpsertMany(ctx context.Context, slots []uint32, rows []float32, workers int) error
@@ -138,7 +139,9 @@ type Config struct {
 	// Seed fixes the levels a graph draws, and where cells begin.
 	Seed uint64
 	// Step > 0: rows are kept as int8 codes of this step; 0: float32. Only with
-	// L2. A value x is kept as the code round(x/Step), from -127 to 127.
+	// L2. A value x is kept as the code round(x/Step), from -127 to 127, in rows
+	// and queries alike; Row gives Step times the code, and distances are those
+	// between such rows.
 	Step float32
 }
 

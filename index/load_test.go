@@ -25,7 +25,7 @@ func TestFlatLoadRefusesInconsistentBodies(t *testing.T) {
 		_, err := Flat.Load(body(c, func(e *encoder) {
 			e.u32(2)
 			e.u32s(slots)
-			e.f32s([]float32{5, 6})
+			encodeValues(e, []float32{5, 6})
 		}))
 		if good := slots[0] != slots[1]; good != (err == nil) || !good && !errors.Is(err, ErrCorrupt) {
 			t.Errorf("slots %v: %v", slots, err)
@@ -65,7 +65,7 @@ func (b graphBody) load() (Index, error) {
 		e.u64(3)
 		e.u32(3)
 		e.u32(b.entry)
-		e.f32s([]float32{7, 8, 9})
+		encodeValues(e, []float32{7, 8, 9})
 		for _, level := range b.levels {
 			e.u8(level)
 		}
@@ -85,7 +85,7 @@ func TestHNSWLoadRefusesInconsistentBodies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := checkGraph(idx.(*hnsw).graph); err != nil {
+	if err := checkGraph(idx.(*hnsw[float32]).graph); err != nil {
 		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(*graphBody){

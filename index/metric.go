@@ -3,6 +3,8 @@ package index
 import (
 	"fmt"
 	"math"
+
+	"github.com/latentdb/latentdb/index/internal/distance"
 )
 
 // Metric is how the distance between two rows is measured. Smaller is closer
@@ -63,15 +65,20 @@ func (m Metric) Distance(a, b []float32) float32 {
 // to the last bit, never returns NaN for finite rows, and costs one pass; it
 // panics when b is the shorter row. An unknown metric has the kernel of L2.
 func (m Metric) Kernel() func(a, b []float32) float32 {
+	kind := m.kind()
+	return func(a, b []float32) float32 { return distance.Pair(kind, a, b) }
+}
+
+func (m Metric) kind() distance.Kind {
 	switch m {
 	case Cosine:
-		return cosineUnit
+		return distance.Cosine
 	case Dot:
-		return negativeDot
+		return distance.NegativeDot
 	case Manhattan:
-		return manhattan
+		return distance.Manhattan
 	default:
-		return squaredL2
+		return distance.SquaredL2
 	}
 }
 

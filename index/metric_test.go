@@ -64,24 +64,6 @@ func TestKernelsAgreeWithNaiveTwins(t *testing.T) {
 	}
 }
 
-func TestManyKernelsAgreeWithOne(t *testing.T) {
-	r := rand.New(rand.NewPCG(2, 1))
-	const dim, n = 7, 20
-	rows, query := randomRow(r, dim*n), randomRow(r, dim)
-	at := []uint32{3, 19, 0, 3}
-	for m := range naive {
-		k := kernelOf(m)
-		block, gathered := make([]float32, n), make([]float32, len(at))
-		k.block(block, query, rows)
-		k.gather(gathered, query, rows, at)
-		for i, node := range at {
-			if want := k.pair(query, rowAt(rows, dim, node)); gathered[i] != want || block[node] != want {
-				t.Errorf("%v of row %d: gathered %v, block %v, want %v", m, node, gathered[i], block[node], want)
-			}
-		}
-	}
-}
-
 func TestDistance(t *testing.T) {
 	a, b := []float32{3, 4}, []float32{6, 0}
 	want := map[Metric]float32{L2: 25, Cosine: 0.4, Dot: -18, Manhattan: 7}

@@ -291,7 +291,7 @@ func (r *Rows) manhattan(s *rescoring) {
 	for i, p := range s.at {
 		row, sum := unsafe.Slice(p, size), float32(0)
 		for j, q := range s.query {
-			sum += abs(q - packed.At(row, r.packed, j))
+			sum += float32(math.Abs(float64(q - packed.At(row, r.packed, j))))
 		}
 		s.distances[i] = sum
 	}

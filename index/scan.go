@@ -5,29 +5,35 @@ const scanBlock = 128
 
 // rowSet is what the exact scan reads: rows one after another, and which slots
 // hold each of them.
-type rowSet struct {
-	kernel kernel
-	rows   []float32 // len(query) values per row
+type rowSet[T value] struct {
+	storage *storage[T]
+	rows    []T // len(query) values per row
 	// rowOf gives the row of a slot.
 	rowOf *slotTable
 	// members gives the slots of a row; none when the row is no longer held.
 	members func(row uint32) []uint32
 }
 
+// scanner is the memory of an exact scan.
+type scanner struct {
+	distances [scanBlock]float32
+	rows      [scanBlock]uint32
+	slots     [scanBlock]uint32
+}
+
 // scan offers to hits every slot that p.Allow holds, with its exact distance. It
 // goes by whichever is fewer, allowed slots or rows.
-func (s *rowSet) scan(hits *TopK, query []float32, p Params) {
+func (s *rowSet[T]) scan(hits *TopK, memory *scanner, query []T, p Params) {
 	n, allow := len(s.rows)/len(query), p.Allow
 	if allow != nil && allow.Len() < n {
 		p.Work.gather(allow.Len())
-		s.scanAllowed(hits, query, allow)
+		s.scanAllowed(hits, memory, query, allow)
 		return
 	}
 	p.Work.scan(n)
-	var distances [scanBlock]float32
 	for start := 0; start < n; start += scanBlock {
-		block := distances[:min(scanBlock, n-start)]
-		s.kernel.block(block, query, s.rows[start*len(query):])
+		block := memory.distances[:min(scanBlock, n-start)]
+		s.storage.measure(block, query, s.rows[start*len(query):], nil)
 		for i, d := range block {
 			if makeKey(d, 0) < hits.bound() {
 				offerAllowed(hits, d, s.members(uint32(start+i)), allow)
@@ -36,13 +42,26 @@ func (s *rowSet) scan(hits *TopK, query []float32, p Params) {
 	}
 }
 
-func (s *rowSet) scanAllowed(hits *TopK, query []float32, allow *Bitmap) {
+func (s *rowSet[T]) scanAllowed(hits *TopK, memory *scanner, query []T, allow *Bitmap) {
+	n := 0
+	measure := func() {
+		s.storage.measure(memory.distances[:n], query, s.rows, memory.rows[:n])
+		for i, slot := range memory.slots[:n] {
+			hits.offer(makeKey(memory.distances[i], slot))
+		}
+		n = 0
+	}
 	for slot := range allow.Slots() {
-		if row, held := s.rowOf.get(slot); held {
-			d := s.kernel.pair(query, s.rows[int(row)*len(query):][:len(query)])
-			hits.offer(makeKey(d, slot))
+		row, held := s.rowOf.get(slot)
+		if !held {
+			continue
+		}
+		memory.rows[n], memory.slots[n] = row, slot
+		if n++; n == scanBlock {
+			measure()
 		}
 	}
+	measure()
 }
 
 // offerAllowed offers to hits those slots that allow holds (all, if nil), each

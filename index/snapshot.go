@@ -15,7 +15,7 @@ import (
 // Index.Encode wrote:
 //
 //	magic        8 bytes    "LATNTIDX"
-//	format       uint32     snapshotFormat
+//	format       uint32     1 or 2: 2 where rows may be codes
 //	engine       16 bytes   name, padded with zeros
 //	generation   uint64
 //	model hash   32 bytes
@@ -26,7 +26,7 @@ import (
 //	body         length bytes
 const (
 	snapshotMagic  = "LATNTIDX"
-	snapshotFormat = 1
+	snapshotFormat = 2
 	engineSize     = 16
 	headerSize     = 8 + 4 + engineSize + 8 + 32 + 8 + 8 + 32 + 4
 )
@@ -128,7 +128,7 @@ func (h Header) encode() []byte {
 }
 
 // ReadHeader reads a snapshot's header and leaves r at the body, which it does
-// not verify. It returns ErrFormat for another format and ErrCorrupt for a
+// not verify. It returns ErrFormat for a newer format and ErrCorrupt for a
 // header that is truncated or fails its checksum.
 func ReadHeader(r io.Reader) (Header, error) {
 	var h Header
@@ -141,8 +141,8 @@ func ReadHeader(r io.Reader) (Header, error) {
 	}
 	// The format comes before the checksum, whose place it decides.
 	h.Format = binary.LittleEndian.Uint32(b[8:])
-	if h.Format != snapshotFormat {
-		return h, fmt.Errorf("%w: format %d, want %d", ErrFormat, h.Format, snapshotFormat)
+	if h.Format < 1 || h.Format > snapshotFormat {
+		return h, fmt.Errorf("%w: format %d, want 1 to %d", ErrFormat, h.Format, snapshotFormat)
 	}
 	if crc32.Checksum(b[:headerSize-4], castagnoli) != binary.LittleEndian.Uint32(b[headerSize-4:]) {
 		return h, fmt.Errorf("%w: header fails its checksum", ErrCorrupt)
@@ -165,7 +165,7 @@ func ReadHeader(r io.Reader) (Header, error) {
 // The body's hash is verified before the body is decoded: by reading a file
 // twice, or else by holding the body in memory meanwhile, which grows as data
 // arrives, whatever length the header claims. Load returns ErrFormat for
-// another format or an engine not given, and ErrCorrupt for anything that is
+// a newer format or an engine not given, and ErrCorrupt for anything that is
 // not, byte for byte, what Save wrote.
 func Load(r io.Reader, engines ...Engine) (Header, Index, error) {
 	h, err := ReadHeader(r)

@@ -55,11 +55,14 @@ type adapter struct {
 }
 
 func newIndex(c index.Config) (index.Index, error) {
-	rows, err := index.Flat.New(c)
+	c, err := c.Resolve()
 	if err != nil {
 		return nil, err
 	}
-	c, err = c.Resolve()
+	if c.Step > 0 {
+		return nil, fmt.Errorf("%w: Step is %v, which this engine does not know", index.ErrParams, c.Step)
+	}
+	rows, err := index.Flat.New(c)
 	if err != nil {
 		return nil, err
 	}

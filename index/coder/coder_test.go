@@ -15,7 +15,7 @@ func TestConformance(t *testing.T) {
 	indextest.Run(t, Engine, indextest.Options{})
 }
 
-func FuzzLoad(f *testing.F) { indextest.Fuzz(f, Engine) }
+func FuzzLoad(f *testing.F) { indextest.Fuzz(f, Engine, indextest.Options{}) }
 
 // TestPanicsAreContained makes the library panic in Add and in Search, and
 // expects exact answers until a rebuild brings the graph back.

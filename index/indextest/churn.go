@@ -12,10 +12,11 @@ import (
 )
 
 // testChurn runs random operations against the oracle.
-func testChurn(t *testing.T, engine index.Engine) {
+func testChurn(t *testing.T, engine index.Engine, o Options) {
 	rapid.Check(t, func(t *rapid.T) {
+		m := rapid.SampledFrom(o.measures()).Draw(t, "measure")
 		config := index.Config{
-			Dim: 3, Metric: rapid.SampledFrom(Metrics).Draw(t, "metric"),
+			Dim: 3, Metric: m.metric, Step: m.step,
 			M: 4, EfConstruct: 20, Seed: rapid.Uint64().Draw(t, "seed"),
 		}
 		c := newCase(t, engine, config)

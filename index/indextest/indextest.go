@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -26,6 +27,8 @@ type Options struct {
 	// Deterministic engines give equal bytes for equal operations, and the same
 	// approximate answers after a round trip.
 	Deterministic bool
+	// Codes engines take index.Config.Step; others refuse it.
+	Codes bool
 }
 
 // Main is the TestMain of a package that calls Run: random operations are the
@@ -43,9 +46,44 @@ func Main(m *testing.M) {
 // Metrics are all metrics there are.
 var Metrics = []index.Metric{index.L2, index.Cosine, index.Dot, index.Manhattan}
 
+// A measure is a way to keep and measure rows.
+type measure struct {
+	metric index.Metric
+	step   float32
+}
+
+// codes is the step of the suite's rows of codes: most rows lie between -1 and 1.
+const codes = 1. / 100
+
+func (m measure) String() string {
+	if m.step > 0 {
+		return m.metric.String() + " codes"
+	}
+	return m.metric.String()
+}
+
+func (o Options) measures() []measure {
+	var all []measure
+	for _, m := range Metrics {
+		all = append(all, measure{metric: m})
+	}
+	if o.Codes {
+		all = append(all, measure{index.L2, codes})
+	}
+	return all
+}
+
+// steps are the values of Config.Step to try.
+func (o Options) steps() []float32 {
+	if o.Codes {
+		return []float32{0, codes}
+	}
+	return []float32{0}
+}
+
 // Run runs the suite.
 func Run(t *testing.T, engine index.Engine, o Options) {
-	for _, m := range Metrics {
+	for _, m := range o.measures() {
 		t.Run(m.String(), func(t *testing.T) {
 			t.Run("basics", func(t *testing.T) { testBasics(t, engine, m) })
 			t.Run("refusals", func(t *testing.T) { testRefusals(t, engine, m) })
@@ -53,22 +91,25 @@ func Run(t *testing.T, engine index.Engine, o Options) {
 			t.Run("duplicates", func(t *testing.T) { testDuplicates(t, engine, m) })
 			t.Run("filters", func(t *testing.T) { testFilters(t, engine, m) })
 			t.Run("roundtrip", func(t *testing.T) { testRoundTrip(t, engine, m, o) })
+			t.Run("bulk", func(t *testing.T) { testBulk(t, engine, m, o) })
 		})
 	}
-	t.Run("churn", func(t *testing.T) { testChurn(t, engine) })
-	t.Run("config", func(t *testing.T) { testConfig(t, engine) })
+	t.Run("churn", func(t *testing.T) { testChurn(t, engine, o) })
+	t.Run("config", func(t *testing.T) { testConfig(t, engine, o) })
 	t.Run("clusters", func(t *testing.T) { testClusters(t, engine, o) })
 	t.Run("uniform", func(t *testing.T) { testUniform(t, engine, o) })
 	t.Run("concurrent", func(t *testing.T) { testConcurrent(t, engine) })
-	t.Run("damage", func(t *testing.T) { testDamage(t, engine) })
+	for _, step := range o.steps() {
+		t.Run(fmt.Sprint("damage, step ", step), func(t *testing.T) { testDamage(t, engine, step) })
+	}
 	if o.Deterministic {
 		t.Run("deterministic", func(t *testing.T) { testDeterministic(t, engine) })
 	}
 }
 
-func testBasics(t *testing.T, engine index.Engine, m index.Metric) {
-	c := newCase(t, engine, index.Config{Dim: 2, Metric: m})
-	if c.idx.Engine() != engine.Name || c.idx.Dim() != 2 || c.idx.Metric() != m {
+func testBasics(t *testing.T, engine index.Engine, m measure) {
+	c := newCase(t, engine, index.Config{Dim: 2, Metric: m.metric, Step: m.step})
+	if c.idx.Engine() != engine.Name || c.idx.Dim() != 2 || c.idx.Metric() != m.metric {
 		t.Fatalf("made %q of dimension %d with %v", c.idx.Engine(), c.idx.Dim(), c.idx.Metric())
 	}
 	c.check([]float32{1, 1}, index.Params{K: 3}) // nothing held, nothing found
@@ -90,13 +131,13 @@ func testBasics(t *testing.T, engine index.Engine, m index.Metric) {
 	if err != nil || len(hits) != 2 || hits[0] != prefix[0] {
 		t.Fatalf("Search appended to %v: %v, %v", prefix, hits, err)
 	}
-	if c.idx.Bytes() < int64(4*2*c.idx.Len()) {
+	if c.idx.Bytes() < int64(2*c.idx.Len()) {
 		t.Errorf("Bytes is %d, less than the rows", c.idx.Bytes())
 	}
 }
 
-func testRefusals(t *testing.T, engine index.Engine, m index.Metric) {
-	c := newCase(t, engine, index.Config{Dim: 3, Metric: m})
+func testRefusals(t *testing.T, engine index.Engine, m measure) {
+	c := newCase(t, engine, index.Config{Dim: 3, Metric: m.metric, Step: m.step})
 	c.upsert(1, []float32{1, 2, 3})
 	c.upsert(2, []float32{0, -1, 0})
 	before := c.encoded()
@@ -137,8 +178,8 @@ func testRefusals(t *testing.T, engine index.Engine, m index.Metric) {
 }
 
 // testExtremes holds rows whose distances overflow, vanish or have no direction.
-func testExtremes(t *testing.T, engine index.Engine, m index.Metric) {
-	c := newCase(t, engine, index.Config{Dim: 2, Metric: m})
+func testExtremes(t *testing.T, engine index.Engine, m measure) {
+	c := newCase(t, engine, index.Config{Dim: 2, Metric: m.metric, Step: m.step})
 	const big, small = math.MaxFloat32, math.SmallestNonzeroFloat32
 	rows := [][]float32{
 		{0, 0}, {float32(math.Copysign(0, -1)), 0}, {big, big}, {-big, big}, {big, -big}, {-big, -big},
@@ -153,7 +194,7 @@ func testExtremes(t *testing.T, engine index.Engine, m index.Metric) {
 			c.check(q, index.Params{K: k, Allow: index.NewBitmap(0, 2, 3, 9, 500)})
 		}
 	}
-	if m == index.Cosine {
+	if m.metric == index.Cosine {
 		hits, err := c.idx.Search(nil, []float32{0, 0}, index.Params{K: 11})
 		if err != nil {
 			t.Fatal(err)
@@ -166,7 +207,7 @@ func testExtremes(t *testing.T, engine index.Engine, m index.Metric) {
 	}
 }
 
-func testConfig(t *testing.T, engine index.Engine) {
+func testConfig(t *testing.T, engine index.Engine, o Options) {
 	good := index.Config{Dim: 4}
 	bad := map[string]func(*index.Config){
 		"no dimension":       func(c *index.Config) { c.Dim = 0 },
@@ -176,10 +217,18 @@ func testConfig(t *testing.T, engine index.Engine) {
 		"small M":            func(c *index.Config) { c.M = 1 },
 		"huge M":             func(c *index.Config) { c.M = index.MaxM + 1 },
 		"small EfConstruct":  func(c *index.Config) { c.EfConstruct = 3 },
+		"negative step":      func(c *index.Config) { c.Step = -1 },
+		"tiny step":          func(c *index.Config) { c.Step = index.MinStep / 2 },
+		"huge step":          func(c *index.Config) { c.Step = 2 * index.MaxStep },
+		"no step":            func(c *index.Config) { c.Step = float32(math.NaN()) },
+		"step of cosine":     func(c *index.Config) { c.Step, c.Metric = 1, index.Cosine },
 		"huge EfConstruct":   func(c *index.Config) { c.EfConstruct = index.MaxEfConstruct + 1 },
 	}
 	if _, err := engine.New(good); err != nil {
 		t.Fatal(err)
+	}
+	if !o.Codes {
+		bad["a step"] = func(c *index.Config) { c.Step = 1 }
 	}
 	for name, spoil := range bad {
 		c := good
@@ -192,9 +241,9 @@ func testConfig(t *testing.T, engine index.Engine) {
 
 // testDuplicates asks for more equal rows than a neighbour list can hold, then
 // for what lies beyond them.
-func testDuplicates(t *testing.T, engine index.Engine, m index.Metric) {
+func testDuplicates(t *testing.T, engine index.Engine, m measure) {
 	const same, others, dim = 2000, 200, 4
-	c := newCase(t, engine, index.Config{Dim: dim, Metric: m, EfConstruct: 60, M: 8})
+	c := newCase(t, engine, index.Config{Dim: dim, Metric: m.metric, Step: m.step, EfConstruct: 60, M: 8})
 	r := newRand(2)
 	row := uniformRow(r, dim)
 	for slot := range uint32(same) {
@@ -218,9 +267,9 @@ func testDuplicates(t *testing.T, engine index.Engine, m index.Metric) {
 }
 
 // testFilters asks at shares from none to all, along and against the data.
-func testFilters(t *testing.T, engine index.Engine, m index.Metric) {
+func testFilters(t *testing.T, engine index.Engine, m measure) {
 	const n, dim = 900, 8
-	c := newCase(t, engine, index.Config{Dim: dim, Metric: m, EfConstruct: 60})
+	c := newCase(t, engine, index.Config{Dim: dim, Metric: m.metric, Step: m.step, EfConstruct: 60})
 	r := newRand(3)
 	for slot := range uint32(n) {
 		c.upsert(2*slot, uniformRow(r, dim))

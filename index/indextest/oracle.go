@@ -2,6 +2,7 @@ package indextest
 
 import (
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -11,18 +12,40 @@ import (
 // oracle is the naive index: a map, measured whole and sorted.
 type oracle struct {
 	metric  index.Metric
+	step    float32
 	measure func(a, b []float32) float32
 	rows    map[uint32][]float32 // prepared
 }
 
 func newOracle(c index.Config) *oracle {
-	return &oracle{c.Metric, c.Metric.Kernel(), make(map[uint32][]float32)}
+	o := &oracle{c.Metric, c.Step, c.Metric.Kernel(), make(map[uint32][]float32)}
+	if c.Step > 0 {
+		o.measure = func(a, b []float32) float32 {
+			var sum int64
+			for i := range a {
+				d := o.code(a[i]) - o.code(b[i])
+				sum += d * d
+			}
+			return float32(sum) * (c.Step * c.Step)
+		}
+	}
+	return o
+}
+
+// code is which multiple of the step stands for x.
+func (o *oracle) code(x float32) int64 {
+	return int64(max(-127, min(127, math.RoundToEven(float64(x)/float64(o.step)))))
 }
 
 func (o *oracle) prepare(row []float32) []float32 {
 	prepared := make([]float32, len(row))
 	if err := o.metric.Prepare(prepared, row); err != nil {
 		panic(err) // a mistake in the suite
+	}
+	if o.step > 0 {
+		for i, x := range prepared {
+			prepared[i] = float32(o.code(x)) * o.step
+		}
 	}
 	return prepared
 }

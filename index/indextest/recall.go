@@ -18,7 +18,7 @@ func testClusters(t *testing.T, engine index.Engine, o Options) {
 		rows := clustered(r, c.clusters, c.size, 16, 0.01)
 		queries := slices.Clone(rows)
 		r.Shuffle(len(rows), func(i, j int) { queries[i], queries[j] = queries[j], queries[i] })
-		testRecall(t, engine, o, c.metric, rows, queries[:200])
+		testRecall(t, engine, o, measure{metric: c.metric}, rows, queries[:200])
 	}
 }
 
@@ -29,17 +29,21 @@ func testUniform(t *testing.T, engine index.Engine, o Options) {
 	for i := range rows {
 		rows[i] = uniformRow(r, dim)
 	}
-	testRecall(t, engine, o, index.L2, rows[:n], rows[n:])
+	for _, m := range o.measures() {
+		if m.metric == index.L2 {
+			testRecall(t, engine, o, m, rows[:n], rows[n:])
+		}
+	}
 }
 
 // testRecall inserts the rows and searches them: every answer must be valid,
 // and recall@10 at EF 100 reach the floor. An engine without a floor is given
 // a sample, since it may be slow too.
-func testRecall(t *testing.T, engine index.Engine, o Options, m index.Metric, rows, queries [][]float32) {
+func testRecall(t *testing.T, engine index.Engine, o Options, m measure, rows, queries [][]float32) {
 	if o.Recall == 0 {
 		rows = rows[:min(len(rows), 1000)]
 	}
-	c := newCase(t, engine, index.Config{Dim: len(rows[0]), Metric: m, EfConstruct: 100})
+	c := newCase(t, engine, index.Config{Dim: len(rows[0]), Metric: m.metric, Step: m.step, EfConstruct: 100})
 	for slot, row := range rows {
 		c.upsert(uint32(slot), row)
 	}

@@ -31,9 +31,9 @@ func (c *testCase) reload() {
 
 // testRoundTrip saves an index with a history to a file and to a stream, and
 // loads both.
-func testRoundTrip(t *testing.T, engine index.Engine, m index.Metric, o Options) {
+func testRoundTrip(t *testing.T, engine index.Engine, m measure, o Options) {
 	const n, dim = 600, 5
-	c := newCase(t, engine, index.Config{Dim: dim, Metric: m, M: 6, EfConstruct: 30, Seed: 9})
+	c := newCase(t, engine, index.Config{Dim: dim, Metric: m.metric, Step: m.step, M: 6, EfConstruct: 30, Seed: 9})
 	r := newRand(7)
 	for i := range uint32(n) {
 		c.upsert(i, uniformRow(r, dim))
@@ -54,7 +54,7 @@ func testRoundTrip(t *testing.T, engine index.Engine, m index.Metric, o Options)
 			t.Fatalf("%s: %v", name, err)
 		}
 		if got.Engine != engine.Name || got.Generation != 3 || got.ModelHash != h.ModelHash ||
-			got.AppliedSeq != h.AppliedSeq || got.Format != 1 || got.Length == 0 {
+			got.AppliedSeq != h.AppliedSeq || got.Format != 2 || got.Length == 0 {
 			t.Errorf("%s: header %+v", name, got)
 		}
 		twin := &testCase{t, engine, loaded, c.oracle}
@@ -127,8 +127,8 @@ func sameAnswers(t *testing.T, a, b index.Index, query []float32) {
 }
 
 // testDamage cuts a small snapshot at every length and flips its every bit.
-func testDamage(t *testing.T, engine index.Engine) {
-	c := newCase(t, engine, index.Config{Dim: 2, M: 2, EfConstruct: 4})
+func testDamage(t *testing.T, engine index.Engine, step float32) {
+	c := newCase(t, engine, index.Config{Dim: 2, Step: step, M: 2, EfConstruct: 4})
 	r := newRand(8)
 	for slot := range uint32(12) {
 		c.upsert(slot, uniformRow(r, 2))
@@ -197,9 +197,9 @@ func testDeterministic(t *testing.T, engine index.Engine) {
 
 // Fuzz fuzzes engine.Load: it must refuse garbage with ErrCorrupt, and what it
 // accepts must work.
-func Fuzz(f *testing.F, engine index.Engine) {
-	for _, m := range Metrics {
-		c := newCase(f, engine, index.Config{Dim: 2, Metric: m, M: 2, EfConstruct: 4})
+func Fuzz(f *testing.F, engine index.Engine, o Options) {
+	for _, m := range o.measures() {
+		c := newCase(f, engine, index.Config{Dim: 2, Metric: m.metric, Step: m.step, M: 2, EfConstruct: 4})
 		f.Add(c.encoded())
 		r := newRand(11)
 		for slot := range uint32(20) {

@@ -9,7 +9,10 @@
 // the order of additions does.
 package distance
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // Kind is a distance between float32 rows.
 type Kind uint8
@@ -59,6 +62,13 @@ func Floats(k Kind, dst, query, rows []float32, at []uint32) {
 	}
 }
 
+// Pair is the distance between two rows, as Floats gives it.
+func Pair(k Kind, a, b []float32) float32 {
+	var d [1]float32
+	Floats(k, d[:], a, b, nil)
+	return d[0]
+}
+
 // Int8s is Floats for codes: the squared L2 distance times scale, rounded once
 // from the exact sum and once from the product. Rows are of at most 65,536
 // codes, so the sum is below 2^32.
@@ -88,6 +98,16 @@ func Uint8s(scale float32, dst []float32, query, rows []uint8, at []uint32) {
 		uint8sAVX2(&dst[0], &query[0], &rows[0], first, n, len(query), scale)
 	default:
 		codesGo(scale, dst[:n], query, rows, at)
+	}
+}
+
+// Fetch has the blocks numbered by at, of size values each, brought near to the
+// processor while it does something else. What at holds must be numbers of
+// whole blocks.
+func Fetch[T any](blocks []T, size int, at []uint32) {
+	if level != none && len(at) > 0 {
+		width := int(unsafe.Sizeof(*new(T)))
+		fetch((*byte)(unsafe.Pointer(unsafe.SliceData(blocks))), size*width, &at[0], len(at))
 	}
 }
 

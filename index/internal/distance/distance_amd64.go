@@ -59,3 +59,8 @@ func int8sAVX2(dst *float32, query, rows *int8, at *uint32, n, dim int, scale fl
 
 //go:noescape
 func uint8sAVX2(dst *float32, query, rows *uint8, at *uint32, n, dim int, scale float32)
+
+// n is at least 1.
+//
+//go:noescape
+func fetch(base *byte, stride int, at *uint32, n int)

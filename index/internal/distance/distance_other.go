@@ -20,3 +20,4 @@ func int8sAVX512(*float32, *int8, *int8, *uint32, int, int, float32)    {}
 func uint8sAVX512(*float32, *uint8, *uint8, *uint32, int, int, float32) {}
 func int8sAVX2(*float32, *int8, *int8, *uint32, int, int, float32)      {}
 func uint8sAVX2(*float32, *uint8, *uint8, *uint32, int, int, float32)   {}
+func fetch(*byte, int, *uint32, int)                                    {}
