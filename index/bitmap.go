@@ -24,6 +24,14 @@ func NewBitmap(slots ...uint32) *Bitmap {
 	return b
 }
 
+// BitmapOf is the set whose slot s is bit s%64 of words[s/64]. It takes the
+// words over.
+func BitmapOf(words []uint64) *Bitmap {
+	b := &Bitmap{words: words}
+	b.count()
+	return b
+}
+
 // Set adds a slot.
 func (b *Bitmap) Set(slot uint32) {
 	w := int(slot >> 6)

@@ -203,6 +203,8 @@ type Info struct {
 	// Seq is the number of the last change.
 	Seq uint64
 	Fit FitStatus
+	// PayloadIndexes are as the configuration names them.
+	PayloadIndexes []PayloadIndexInfo
 	// RAMBytes is the memory of the index, DiskBytes the size of the collection's files.
 	RAMBytes, DiskBytes int64
 }

@@ -109,6 +109,7 @@ func (c *Collection) Check(ctx context.Context) (*CheckReport, error) {
 		}
 		g.checkSlots(out)
 		g.checkModels(out)
+		c.payloadIndexes.check(g, out)
 		return nil
 	})
 	if errors.Is(err, ErrCorrupt) {

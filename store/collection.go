@@ -25,8 +25,9 @@ type Collection struct {
 	db        *bolt.DB
 
 	config atomic.Pointer[Config]
-	// resolveMu guards the moment when the first records decide the source.
-	resolveMu sync.Mutex
+	// configMu guards changes of the configuration: by the first records, which
+	// decide the source, and of the payload indexes.
+	configMu sync.Mutex
 
 	// active is the generation that new queries pin.
 	active atomic.Pointer[generation]
@@ -57,6 +58,8 @@ type Collection struct {
 	indexerDone chan struct{}
 	stop        chan struct{} // closed when background work must end
 	fills       sync.WaitGroup
+
+	payloadIndexes payloadIndexes
 
 	fits         fitState
 	outlierCache populationCache
@@ -165,6 +168,8 @@ func (c *Collection) start() error {
 	}
 	c.fills.Go(c.fillIDs)
 	c.fillRows(c.active.Load())
+	c.payloadIndexes.define(cfg.PayloadIndexes, c.published.Load())
+	c.buildPayloadIndexes()
 	go c.writeLoop()
 	go c.indexLoop()
 	if !c.resumeFit() {
@@ -223,8 +228,11 @@ func (c *Collection) close(save bool) error {
 	<-c.writerDone
 	c.switchMu.Lock() // a switch under way ends first; none begins after
 	defer c.switchMu.Unlock()
+	c.writeMu.Lock() // whoever begins to make payload indexes sees closing, or is waited for
 	close(c.stop)
+	c.writeMu.Unlock()
 	<-c.indexerDone
+	c.payloadIndexes.builders.Wait()
 	c.fits.running.Wait()
 	c.fills.Wait()
 	var errs []error
@@ -257,8 +265,8 @@ func (c *Collection) resolveSource(points []Point) error {
 	if c.active.Load().fitted != nil {
 		return nil // decided long ago
 	}
-	c.resolveMu.Lock()
-	defer c.resolveMu.Unlock()
+	c.configMu.Lock()
+	defer c.configMu.Unlock()
 	cfg := c.Config()
 	spec, err := resolved(cfg.Source, points)
 	if err != nil {
@@ -335,7 +343,7 @@ func (c *Collection) Info(ctx context.Context) (Info, error) {
 	gen := c.active.Load()
 	info := Info{
 		Name: c.name, Config: c.Config(), Points: int(c.points.Load()), Generation: gen.number,
-		Seq: c.published.Load(), Fit: c.FitStatus(),
+		Seq: c.published.Load(), Fit: c.FitStatus(), PayloadIndexes: c.payloadIndexes.infos(),
 	}
 	if gen.fitted != nil {
 		info.Features = gen.fitted.Width()

@@ -6,6 +6,7 @@ import (
 	"math"
 	"regexp"
 	"runtime"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/latentdb/latentdb/embed"
@@ -117,6 +118,10 @@ type Config struct {
 	// M and EfConstruct shape the graph. Defaults 16 and 200.
 	M           int
 	EfConstruct int
+	// PayloadIndexes are the payload keys that are indexed from the beginning.
+	// CreatePayloadIndex and DeletePayloadIndex change them. What Config and Info
+	// give must not be changed.
+	PayloadIndexes []PayloadIndex
 }
 
 // AutoFit says when a collection fits by itself.
@@ -177,6 +182,7 @@ func (c Config) resolved() (Config, error) {
 	setDefault(&c.AutoFit.Drift, 1.5)
 	setDefault(&c.M, 16)
 	setDefault(&c.EfConstruct, max(200, c.M))
+	c.PayloadIndexes = slices.Clone(c.PayloadIndexes)
 	return c, c.check()
 }
 
@@ -212,7 +218,7 @@ func (c Config) check() error {
 	case c.EfConstruct < c.M || c.EfConstruct > 10_000:
 		return invalid("ef_construct", "is %d; it must be %d (m) to 10000", c.EfConstruct, c.M)
 	}
-	return nil
+	return validatePayloadIndexes(c.PayloadIndexes)
 }
 
 // defaultSpace is the space a query means when it does not say.

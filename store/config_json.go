@@ -20,6 +20,8 @@ type configJSON struct {
 	AutoFit     AutoFit         `json:"auto_fit"`
 	M           int             `json:"m"`
 	EfConstruct int             `json:"ef_construct"`
+	// PayloadIndexes is absent where there are none, and from older files.
+	PayloadIndexes []PayloadIndex `json:"payload_indexes,omitempty"`
 }
 
 // MarshalJSON writes the form that points.db keeps.
@@ -31,6 +33,7 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	return json.Marshal(configJSON{
 		Source: spec, Metric: c.Metric.String(), Dim: c.Dim, Encoder: c.Encoder, Engine: c.Engine, Rows: c.Rows,
 		Recall: c.Recall, AutoFit: c.AutoFit, M: c.M, EfConstruct: c.EfConstruct,
+		PayloadIndexes: c.PayloadIndexes,
 	})
 }
 
@@ -51,7 +54,8 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	*c = Config{
 		Source: spec, Metric: metric, Dim: j.Dim, Encoder: j.Encoder, Engine: j.Engine, Rows: j.Rows,
 		Recall: j.Recall, AutoFit: j.AutoFit, M: j.M, EfConstruct: j.EfConstruct,
+		PayloadIndexes: j.PayloadIndexes,
 	}
 	setDefault(&c.Rows, RowsAuto) // files of before it was kept
-	return nil
+	return validatePayloadIndexes(j.PayloadIndexes)
 }

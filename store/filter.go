@@ -269,8 +269,11 @@ func (m *Match) holds(v any) bool {
 
 func (r *Range) holds(v any) bool {
 	x, ok := number(v)
-	return ok &&
-		(r.GT == nil || x > *r.GT) && (r.GTE == nil || x >= *r.GTE) &&
+	return ok && r.contains(x)
+}
+
+func (r *Range) contains(x float64) bool {
+	return (r.GT == nil || x > *r.GT) && (r.GTE == nil || x >= *r.GTE) &&
 		(r.LT == nil || x < *r.LT) && (r.LTE == nil || x <= *r.LTE)
 }
 

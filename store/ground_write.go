@@ -2,10 +2,13 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/latentdb/latentdb/index"
 )
 
 // writer changes ground state within one bbolt transaction, for a group of
@@ -17,6 +20,11 @@ type writer struct {
 	points   uint64
 	// changed is what became of each slot whose record changed.
 	changed map[uint32]slotChange
+
+	indexes *payloadIndexes
+	// touched is what the payload indexes hold, and should hold, of each slot that
+	// changed in any way.
+	touched map[uint32]payloadDelta
 }
 
 // slotChange is the last change of a slot: the point it holds now, or nil.
@@ -25,15 +33,37 @@ type slotChange struct {
 	point *preparedPoint
 }
 
-func newWriter(g *ground) *writer {
+func newWriter(g *ground, indexes *payloadIndexes) *writer {
 	return &writer{
 		ground: g, seq: g.number(keySeq), nextSlot: g.number(keyNextSlot), points: g.number(keyPoints),
-		changed: make(map[uint32]slotChange),
+		changed: make(map[uint32]slotChange), indexes: indexes, touched: make(map[uint32]payloadDelta),
 	}
 }
 
-// finish writes the counters.
+// touch notes what the payload indexes hold of a slot, before it changes.
+func (w *writer) touch(slot uint32) {
+	if _, known := w.touched[slot]; !known && len(w.indexes.fields) > 0 {
+		w.touched[slot] = payloadDelta{was: w.indexes.valuesOf(w.ground, slot)}
+	}
+}
+
+// selectSlots finds the points that a filter selects, changes of this transaction
+// included.
+func (w *writer) selectSlots(f *Filter) (*index.Bitmap, error) {
+	s, err := w.indexes.selector(w.ground, f, w.touched)
+	if err != nil {
+		return nil, err
+	}
+	return s.selectSlots(context.Background())
+}
+
+// finish writes the counters, and tells the payload indexes what to expect.
 func (w *writer) finish() error {
+	for slot, d := range w.touched {
+		d.now = w.indexes.valuesOf(w.ground, slot)
+		w.touched[slot] = d
+	}
+	w.indexes.expect(w.touched)
 	return errors.Join(w.putNumber(keySeq, w.seq), w.putNumber(keyNextSlot, w.nextSlot), w.putNumber(keyPoints, w.points))
 }
 
@@ -89,6 +119,7 @@ func (w *writer) log(slot uint32, p *preparedPoint) error {
 }
 
 func (w *writer) putPayload(slot uint32, data []byte) error {
+	w.touch(slot)
 	if len(data) == 0 {
 		return w.payloads.Delete(slotKey(slot))
 	}
@@ -101,6 +132,7 @@ func (w *writer) remove(id ID) (bool, error) {
 	if err != nil || !known {
 		return false, err
 	}
+	w.touch(slot)
 	w.seq++
 	w.points--
 	key := slotKey(slot)

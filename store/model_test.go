@@ -65,6 +65,7 @@ func TestModel(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"upsert": m.upsert, "delete": m.delete, "deleteWhere": m.deleteWhere, "payload": m.payload,
+			"index": m.index, "dropIndex": m.dropIndex,
 			"get": m.get, "scroll": m.scroll, "count": m.count, "exact": m.searchExact, "search": m.search,
 			"fit": m.fit, "activate": m.activate, "reopen": m.reopen, "reopenRebuilt": m.reopenRebuilt,
 		})
@@ -327,6 +328,31 @@ func (m *machine) activate(t *rapid.T) {
 	n := rapid.SampledFrom(models).Draw(t, "model").Generation
 	if err := m.c.Activate(ctx, n); err != nil && !errors.Is(err, ErrNotFound) {
 		t.Fatal(err)
+	}
+}
+
+// drawKey draws a key that drawTwin's conditions look at.
+func drawKey(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"n", "s", "list", "o.deep"}).Draw(t, "key")
+}
+
+func (m *machine) index(t *rapid.T) {
+	key, kind := drawKey(t), rapid.SampledFrom(payloadKinds).Draw(t, "kind")
+	if err := m.c.CreatePayloadIndex(ctx, key, kind); err != nil {
+		t.Fatal(err)
+	}
+	if rapid.Bool().Draw(t, "wait") {
+		if err := m.c.WaitPayloadIndexes(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (m *machine) dropIndex(t *rapid.T) {
+	key := drawKey(t)
+	want := placeOf(m.c.Config().PayloadIndexes, key) >= 0
+	if had, err := m.c.DeletePayloadIndex(ctx, key); err != nil || had != want {
+		t.Fatalf("deleting the index of %s: %t, %v, want %t", key, had, err, want)
 	}
 }
 

@@ -77,6 +77,8 @@ type SearchInfo struct {
 	// OutOfDistribution tells that the model fits the query worse than nearly
 	// all held-out points, so that ExpectedRecall may not hold.
 	OutOfDistribution bool `json:"out_of_distribution"`
+	// Filter says how the filter was answered; nil without one.
+	Filter *FilterInfo `json:"filter,omitempty"`
 }
 
 // SearchResult is the hits, nearest first, and how they were found.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 )
 
 // With says which parts of a point are read; the id always is. Vector is the
@@ -68,8 +69,12 @@ func (c *Collection) Count(ctx context.Context, f *Filter) (int, error) {
 	return selected.Len(), nil
 }
 
-// scrollStep is how many points Scroll reads in one transaction.
-const scrollStep = 256
+// scrollStep is how many points Scroll reads in one transaction, and scrollLook
+// how many it looks at.
+const (
+	scrollStep = 256
+	scrollLook = 16 * scrollStep
+)
 
 // Scroll yields points in order of ids. It reads some at a time, so that a slow
 // reader holds up nobody; points written meanwhile may or may not be seen. An
@@ -85,9 +90,8 @@ func (c *Collection) Scroll(ctx context.Context, q ScrollQuery) iter.Seq2[Point,
 		for from != nil {
 			var points []Point
 			if err = errors.Join(err, ctx.Err()); err == nil {
-				err = c.view(func(g *ground) error {
-					var err error
-					points, from, err = c.scrollFrom(g, from, q)
+				err = c.selecting(q.Filter, func(g *ground, s *selector) (err error) {
+					points, from, err = c.scrollFrom(g, from, q, s)
 					return err
 				})
 			}
@@ -105,14 +109,17 @@ func (c *Collection) Scroll(ctx context.Context, q ScrollQuery) iter.Seq2[Point,
 }
 
 // scrollFrom reads the next points from an id key on, and the key to go on
-// from; nil at the end. It looks at no more than a multiple of scrollStep, so
-// that a filter that selects little makes no long transaction.
-func (c *Collection) scrollFrom(g *ground, from []byte, q ScrollQuery) (points []Point, next []byte, err error) {
+// from; nil at the end. It looks at no more than scrollLook, so that a filter
+// that selects little makes no long transaction.
+func (c *Collection) scrollFrom(g *ground, from []byte, q ScrollQuery, s *selector) (points []Point, next []byte, err error) {
 	gen := c.active.Load()
+	keys, err := s.keysFrom(from)
+	if err != nil {
+		return nil, nil, err
+	}
 	looked := 0
-	cur := g.ids.Cursor()
-	for k, v := cur.Seek(from); k != nil; k, v = cur.Next() {
-		if len(points) == scrollStep || looked == 16*scrollStep {
+	for k, v := range keys {
+		if len(points) == scrollStep || looked == scrollLook {
 			return points, bytes.Clone(k), nil
 		}
 		looked++
@@ -121,7 +128,7 @@ func (c *Collection) scrollFrom(g *ground, from []byte, q ScrollQuery) (points [
 			return nil, nil, fmt.Errorf("%w: id entry %x", ErrCorrupt, k)
 		}
 		slot := binary.BigEndian.Uint32(v)
-		if fits, err := g.fits(q.Filter, id, slot); err != nil {
+		if fits, err := s.fits(slot, id); err != nil {
 			return nil, nil, err
 		} else if !fits {
 			continue
@@ -133,4 +140,37 @@ func (c *Collection) scrollFrom(g *ground, from []byte, q ScrollQuery) (points [
 		points = append(points, point)
 	}
 	return points, nil, nil
+}
+
+// keysFrom yields the keys and slots, as stored, of the ids from a key on that
+// the filter may select: all of them, or where the indexes leave few, those.
+func (s *selector) keysFrom(from []byte) (iter.Seq2[[]byte, []byte], error) {
+	if s.hi == nil || s.hi.Len() > scrollLook {
+		return func(yield func(k, v []byte) bool) {
+			cur := s.ground.ids.Cursor()
+			for k, v := cur.Seek(from); k != nil && yield(k, v); k, v = cur.Next() {
+			}
+		}, nil
+	}
+	var keys [][]byte
+	for slot := range s.hi.Slots() {
+		e, ok, err := s.ground.entry(slot)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		if k := e.id.key(); bytes.Compare(k, from) >= 0 {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, bytes.Compare)
+	return func(yield func(k, v []byte) bool) {
+		for _, k := range keys {
+			if !yield(k, s.ground.ids.Get(k)) {
+				return
+			}
+		}
+	}, nil
 }

@@ -66,13 +66,15 @@ type search struct {
 	// shown is what the collection's showing was when the search began.
 	shown uint64
 
-	row     []float32 // the query's feature row
-	target  []float32 // the query as the index holds rows
-	byID    bool      // the query is a stored point, which does not answer
-	allow   *index.Bitmap
-	plan    plan
-	dropped int
-	hits    []Hit
+	row    []float32 // the query's feature row
+	target []float32 // the query as the index holds rows
+	byID   bool      // the query is a stored point, which does not answer
+	allow  *index.Bitmap
+	// selection is what the filter selected, allow its slots.
+	selection selection
+	plan      plan
+	dropped   int
+	hits      []Hit
 }
 
 func (s *search) run(ctx context.Context) error {
@@ -102,7 +104,7 @@ func (s *search) run(ctx context.Context) error {
 // scores is asked for and no change became visible meanwhile: a transaction costs
 // more than the rest of a search.
 func (s *search) fromMemory(hits []index.Hit) bool {
-	if !s.q.OmitPayload || s.q.WithRecord || s.q.WithVector || !s.q.Filter.empty() {
+	if !s.q.OmitPayload || s.q.WithRecord || s.q.WithVector || s.allow != nil && s.selection.seq != s.published {
 		return false
 	}
 	ids, ok := s.c.ids.of(hits)
@@ -173,9 +175,10 @@ func (s *search) prepare(ctx context.Context) error {
 	if s.q.Filter, err = s.q.Filter.prepared(); err != nil {
 		return err
 	}
-	if s.allow, err = s.c.selected(ctx, s.q.Filter); err != nil {
+	if s.selection, err = s.c.selected(ctx, s.q.Filter); err != nil {
 		return err
 	}
+	s.allow = s.selection.slots
 	s.plan = s.gen.plan(s.q)
 	return nil
 }
@@ -349,6 +352,8 @@ func (s *search) scanInput(ctx context.Context) ([]index.Hit, error) {
 // changed after the search began.
 func (s *search) refresh(g *ground, hits []index.Hit) ([]index.Hit, error) {
 	out, changed := hits[:0], false
+	// Slots may have other points or payloads than when the filter ran.
+	overtaken := s.selection.slots != nil && g.number(keySeq) != s.selection.seq
 	distance := s.metric().Kernel()
 	for _, h := range hits {
 		e, ok, err := g.entry(h.Slot)
@@ -362,12 +367,13 @@ func (s *search) refresh(g *ground, hits []index.Hit) ([]index.Hit, error) {
 		if s.byID && e.id == s.q.ID {
 			continue
 		}
-		// The slot may have another point or payload than when the filter ran.
-		if fits, err := g.fits(s.q.Filter, e.id, h.Slot); err != nil {
-			return nil, err
-		} else if !fits {
-			s.dropped++
-			continue
+		if overtaken {
+			if fits, err := g.fits(s.q.Filter, e.id, h.Slot); err != nil {
+				return nil, err
+			} else if !fits {
+				s.dropped++
+				continue
+			}
 		}
 		if e.seq > s.published {
 			row, query, err := s.currentRow(g, h.Slot)
@@ -422,6 +428,7 @@ func (s *search) info() SearchInfo {
 	info := SearchInfo{
 		Generation: s.gen.number, Space: s.q.Space,
 		Exact: s.plan.exact, ExpectedRecall: s.plan.expected, EF: s.plan.ef, Rerank: s.plan.rerank,
+		Filter: s.selection.info,
 	}
 	if s.plan.exact {
 		info.Engine, info.ExpectedRecall, info.EF, info.Rerank = EngineFlat, 1, 0, 0

@@ -222,7 +222,7 @@ func (c *Collection) commit(group []*request) error {
 		if err != nil {
 			return err
 		}
-		w = newWriter(g)
+		w = newWriter(g, &c.payloadIndexes)
 		for _, r := range group {
 			if err := c.apply(w, r); err != nil {
 				return err
@@ -233,6 +233,7 @@ func (c *Collection) commit(group []*request) error {
 	if err != nil {
 		return err
 	}
+	c.payloadIndexes.follow(w.seq)
 	c.publish(group, w)
 	return nil
 }
@@ -286,7 +287,7 @@ func (c *Collection) apply(w *writer, r *request) error {
 			return err
 		}
 		if p.Filter != nil {
-			selected, err := w.selectSlots(context.Background(), p.Filter)
+			selected, err := w.selectSlots(p.Filter)
 			if err != nil {
 				return err
 			}
@@ -335,7 +336,7 @@ func applyDuplicates(w *writer, r *request) error {
 }
 
 func (c *Collection) applyDeleteWhere(w *writer, r *request) error {
-	selected, err := w.selectSlots(context.Background(), r.where)
+	selected, err := w.selectSlots(r.where)
 	if err != nil {
 		return err
 	}
