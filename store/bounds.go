@@ -32,8 +32,6 @@ func (b *bounds) and(o bounds) {
 	}
 	b.lo.And(o.lo)
 	switch {
-	case b.hi == nil && o.exact():
-		b.hi = o.hi.Clone()
 	case b.hi == nil:
 		b.hi = o.hi
 	case o.hi != nil && !b.exact():

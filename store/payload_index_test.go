@@ -105,10 +105,9 @@ func drawWildCondition(t *rapid.T, depth int) Condition {
 
 func drawWildFilter(t *rapid.T, depth int) *Filter {
 	f := &Filter{}
-	for _, dst := range []*[]Condition{&f.Must, &f.Should, &f.MustNot} {
-		for range rapid.IntRange(0, 2).Draw(t, "conditions") {
-			*dst = append(*dst, drawWildCondition(t, depth))
-		}
+	for range rapid.SampledFrom([]int{1, 1, 2, 3, 0}).Draw(t, "conditions") {
+		clause := rapid.SampledFrom([]*[]Condition{&f.Must, &f.Should, &f.MustNot}).Draw(t, "clause")
+		*clause = append(*clause, drawWildCondition(t, depth))
 	}
 	return f
 }
@@ -160,7 +159,7 @@ func TestIndexedFilterAgainstScan(t *testing.T) {
 				}
 			}
 		}
-		for range 8 {
+		for range 30 {
 			compareWithScan(t, c, payloads)
 		}
 		mustCheck(t, db)
@@ -198,6 +197,118 @@ func compareWithScan(t *rapid.T, c *Collection, payloads map[ID]Payload) {
 	}
 }
 
+// TestFiltersOfOneBatch gives a batch filters that see what the batch did before.
+func TestFiltersOfOneBatch(t *testing.T) {
+	cfg := vectorConfig()
+	cfg.PayloadIndexes = []PayloadIndex{{"k", KindKeyword}}
+	c := create(t, tempDB(t, quiet()), cfg)
+	if err := c.WaitPayloadIndexes(ctx); err != nil {
+		t.Fatal(err)
+	}
+	mustUpsert(t, c, Point{ID: NumID(1), Vector: []float32{1}, Payload: Payload{"k": "old"}},
+		Point{ID: NumID(2), Vector: []float32{2}, Payload: Payload{"k": "old"}})
+	old := &Filter{Must: []Condition{keyEquals("k", "old")}}
+	res, err := c.Write(ctx, Batch{
+		Delete:      []ID{NumID(2)},
+		DeleteWhere: old, // 1
+		Upsert:      []Point{{ID: NumID(3), Vector: []float32{3}, Payload: Payload{"k": "old"}}},
+		Payloads: []PayloadChange{
+			{Op: PayloadSet, Filter: old, Payload: Payload{"k": "new"}},
+			{Op: PayloadSet, Filter: old, Payload: Payload{"k": "never"}},
+			{Op: PayloadSet, Filter: &Filter{MustNot: old.Must}, Payload: Payload{"seen": true}},
+		},
+	}, false)
+	if err != nil || res.Points != 5 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	got, err := c.Get(ctx, With{Payload: true}, NumID(1), NumID(2), NumID(3))
+	if err != nil || len(got) != 1 || fmt.Sprint(got[0].Payload) != "map[k:new seen:true]" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestSelectionBeforeIndexesFollow asks when a commit is done and the indexes do
+// not hold it yet, and in a transaction from before the commit.
+func TestSelectionBeforeIndexesFollow(t *testing.T) {
+	cfg := vectorConfig()
+	cfg.PayloadIndexes = []PayloadIndex{{"n", KindInteger}}
+	c := create(t, tempDB(t, quiet()), cfg)
+	if err := c.WaitPayloadIndexes(ctx); err != nil {
+		t.Fatal(err)
+	}
+	mustUpsert(t, c, numbered(curved(11, 30, 4))...)
+	low := &Filter{Must: []Condition{{Key: "n", Range: &Range{LT: new(10.0)}}}}
+	counts := func(want int) {
+		t.Helper()
+		for f, want := range map[*Filter]int{low: want, {MustNot: low.Must}: int(c.points.Load()) - want} {
+			if n, err := c.Count(ctx, f); err != nil || n != want {
+				t.Errorf("counted %d, %v, want %d", n, err, want)
+			}
+		}
+	}
+	c.writeMu.Lock()
+	var w *writer
+	if err := c.update(func(tx *bolt.Tx) error {
+		g, err := groundOf(tx)
+		if err != nil {
+			return err
+		}
+		w = newWriter(g, &c.payloadIndexes)
+		if _, err := w.remove(NumID(0)); err != nil {
+			return err
+		}
+		if err := w.changePayload(&preparedPayload{PayloadChange{Op: PayloadClear}}, []uint32{5}); err != nil {
+			return err
+		}
+		if err := w.finish(); err != nil {
+			return err
+		}
+		counts(10)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c.points.Store(29)
+	counts(8)
+	c.payloadIndexes.follow(w.seq)
+	c.publish(nil, w)
+	c.writeMu.Unlock()
+	counts(8)
+}
+
+// TestPointsChangeWhileIndexIsMade changes points that it has read and points
+// that it has not.
+func TestPointsChangeWhileIndexIsMade(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), vectorConfig())
+	const n = payloadStep + 100
+	mustUpsert(t, c, numbered(curved(12, n, 2))...)
+	c.payloadIndexes.building = true // by nobody but this test
+	if err := c.CreatePayloadIndex(ctx, "n", KindInteger); err != nil {
+		t.Fatal(err)
+	}
+	low := &Filter{Must: []Condition{{Key: "n", Range: &Range{LT: new(10.0)}}}}
+	high := &Filter{Must: []Condition{{Key: "n", Range: &Range{GTE: new(n - 10.0)}}}}
+	if !c.buildSome() {
+		t.Fatal("nothing to make")
+	}
+	for i, f := range []*Filter{low, high} {
+		if res, err := c.Write(ctx, Batch{Payloads: []PayloadChange{{Op: PayloadSet, Filter: f, Payload: Payload{"n": -i}}}}, false); err != nil || res.Points != 10 {
+			t.Errorf("%+v, %v", res, err)
+		}
+	}
+	if _, err := c.Delete(ctx, NumID(3), NumID(n-3)); err != nil {
+		t.Error(err)
+	}
+	for c.buildSome() {
+	}
+	if n, err := c.Count(ctx, low); err != nil || n != 18 {
+		t.Errorf("counted %d, %v", n, err)
+	}
+	if infos := c.payloadIndexes.infos(); !infos[0].Ready || infos[0].Points != n-2 {
+		t.Errorf("%+v", infos)
+	}
+}
+
 func keyEquals(key string, value any) Condition {
 	return Condition{Key: key, Match: &Match{Value: value}}
 }
@@ -206,7 +317,7 @@ func keyEquals(key string, value any) Condition {
 // of some, and of none.
 func TestExplainedFilter(t *testing.T) {
 	c := create(t, tempDB(t, quiet()), vectorConfig())
-	points := numbered(curved(5, 400, 6))
+	points := numbered(curved(5, 3000, 6))
 	mustUpsert(t, c, points...)
 	explain := func(f *Filter) FilterInfo {
 		t.Helper()
@@ -219,7 +330,7 @@ func TestExplainedFilter(t *testing.T) {
 			t.Errorf("%+v, want %+v", got, info)
 		}
 	}
-	want(both, FilterInfo{Matching: 50, Scanned: 400})
+	want(both, FilterInfo{Matching: 50, Scanned: 3000})
 	index := func(key string, kind PayloadKind) {
 		t.Helper()
 		if err := errors.Join(c.CreatePayloadIndex(ctx, key, kind), c.WaitPayloadIndexes(ctx)); err != nil {
@@ -230,12 +341,16 @@ func TestExplainedFilter(t *testing.T) {
 	want(both, FilterInfo{Matching: 50, Indexed: true, Scanned: 100})
 	index("even", KindBool)
 	want(both, FilterInfo{Matching: 50, Indexed: true})
-	want(&Filter{MustNot: both.Must}, FilterInfo{Matching: 150, Indexed: true})
-	want(&Filter{Must: []Condition{{HasID: []ID{NumID(2), NumID(3)}}, keyEquals("mod", 2)}}, FilterInfo{Matching: 1, Scanned: 2})
+	want(&Filter{MustNot: both.Must}, FilterInfo{Matching: 1450, Indexed: true})
+	few := Condition{HasID: []ID{NumID(2), NumID(3), NumID(2999)}}
+	want(&Filter{Must: []Condition{few}}, FilterInfo{Matching: 3})
+	want(&Filter{Must: []Condition{keyEquals("mod", 2), few}}, FilterInfo{Matching: 1, Scanned: 3})
+	// Reading three payloads costs less than adding 3,000 slots to a selection.
+	want(&Filter{Must: []Condition{both.Must[1], few}}, FilterInfo{Matching: 2, Scanned: 3})
 	// An index of another kind knows of the key's values only that they are there.
 	index("n", KindKeyword)
 	want(&Filter{Must: []Condition{{IsEmpty: "n"}}}, FilterInfo{Indexed: true})
-	want(both, FilterInfo{Matching: 50, Indexed: true, Scanned: 200})
+	want(both, FilterInfo{Matching: 50, Indexed: true, Scanned: 1500})
 	if had, err := c.DeletePayloadIndex(ctx, "n"); !had || err != nil {
 		t.Errorf("%t, %v", had, err)
 	}
