@@ -97,7 +97,7 @@ func describeCollection(c echo.Context, coll *store.Collection) (any, error) {
 		return nil, err
 	}
 	status := "green"
-	if info.Fit.State == store.FitRunning || info.Indexed < info.Points {
+	if info.Fit.State == store.FitRunning || info.Indexed < info.Points || !ready(info.PayloadIndexes) {
 		status = "yellow"
 	}
 	return object{
@@ -107,7 +107,7 @@ func describeCollection(c echo.Context, coll *store.Collection) (any, error) {
 		"vectors_count":         info.Points,
 		"indexed_vectors_count": info.Indexed,
 		"segments_count":        1,
-		"payload_schema":        object{},
+		"payload_schema":        payloadSchema(info.PayloadIndexes),
 		"config":                describeConfig(info),
 		"latent":                latent,
 	}, nil

@@ -24,6 +24,9 @@
 //	PUT    …                        create: {"vectors": {"size", "distance"}}, "latent" or both
 //	PATCH  …                        takes tuning parameters, which change nothing
 //	DELETE …                        drop; false if there was nothing
+//	PUT    …/index                  index a payload key: {"field_name", "field_schema": "keyword" |
+//	                                "uuid" | "integer" | "float" | "bool", or {"type"}}
+//	DELETE …/index/{field_name}     give an index up
 //	PUT    …/points                 upsert {"points": [{"id", "vector" | "record", "payload"}]}
 //	                                or {"batch": {"ids", "vectors" | "records", "payloads"}}
 //	POST   …/points                 retrieve {"ids", "with_payload", "with_vector", "with_record"}
@@ -41,10 +44,11 @@
 //	POST   …/points/search          {"vector", …}, and …/points/search/batch
 //
 // The params of a search are Qdrant's "hnsw_ef" and "exact", and "recall",
-// "rerank", "space" and "explain", which adds "search" to the result. Writes
-// are on disk and visible when they are answered, unless wait=false in the
-// query string or the body says not to wait. Bodies ignore unknown fields, as
-// Qdrant does, save within "filter" and "latent".
+// "rerank", "space" and "explain", which adds "search" to the result, and in it
+// how the filter was answered. Writes are on disk and visible when they are
+// answered, unless wait=false in the query string or the body says not to wait;
+// likewise an index is made. Filters mean the same before and without. Bodies
+// ignore unknown fields, as Qdrant does, save within "filter" and "latent".
 //
 // Routes of our own, whose bodies refuse unknown fields:
 //

@@ -62,6 +62,8 @@ func (s *Server) routes() {
 		{http.MethodPost, "/points/duplicates", duplicates},
 		{http.MethodPost, "/points/deduplicate", deduplicate},
 		{http.MethodPost, "/points/sample", sample},
+		{http.MethodPut, "/index", createPayloadIndex},
+		{http.MethodDelete, "/index/:field", deletePayloadIndex},
 		{http.MethodDelete, "/fit", cancelFit},
 		{http.MethodGet, "/models", listModels},
 		{http.MethodPost, "/models/:generation/activate", activateModel},
@@ -81,8 +83,6 @@ func (s *Server) routes() {
 // are listed because the router would call most of them a wrong method, and so
 // that a client learns that it is not the path that is wrong.
 var unsupported = []struct{ method, path string }{
-	{http.MethodPut, "/collections/:c/index"},
-	{http.MethodDelete, "/collections/:c/index/:field"},
 	{http.MethodGet, "/aliases"},
 	{http.MethodGet, "/collections/:c/aliases"},
 	{http.MethodPost, "/collections/aliases"},

@@ -205,7 +205,7 @@ func TestRoutesThatAreNotThere(t *testing.T) {
 		{"POST", "/collections", 405},
 		{"POST", "/collections/c/points/recommend", 400},
 		{"POST", "/collections/c/points/query/groups", 400},
-		{"PUT", "/collections/c/index", 400},
+		{"POST", "/collections/c/facet", 400},
 		{"GET", "/collections/c/nothing", 404},
 	} {
 		w := httptest.NewRecorder()
