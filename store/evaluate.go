@@ -128,6 +128,8 @@ func (e *evaluator) cost(c *Condition) int {
 	switch {
 	case x == nil:
 		return 0
+	case c.Range != nil:
+		return x.countWithin(c.Range)
 	case c.IsNull != "":
 		return int(x.null.GetCardinality())
 	case c.Match != nil && c.Match.Value != nil:

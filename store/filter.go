@@ -272,6 +272,22 @@ func (r *Range) holds(v any) bool {
 	return ok && r.contains(x)
 }
 
+// ends are the least and the largest number that the range may hold.
+func (r *Range) ends() (low, high float64) {
+	low, high = math.Inf(-1), math.Inf(1)
+	for _, b := range []*float64{r.GT, r.GTE} {
+		if b != nil {
+			low = max(low, *b)
+		}
+	}
+	for _, b := range []*float64{r.LT, r.LTE} {
+		if b != nil {
+			high = min(high, *b)
+		}
+	}
+	return low, high
+}
+
 func (r *Range) contains(x float64) bool {
 	return (r.GT == nil || x > *r.GT) && (r.GTE == nil || x >= *r.GTE) &&
 		(r.LT == nil || x < *r.LT) && (r.LTE == nil || x <= *r.LTE)

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -259,12 +260,7 @@ func (x *fieldIndex) within(r *Range) bounds {
 		return perhaps(dense(x.other))
 	}
 	out := index.NewBitmap()
-	low := math.Inf(-1)
-	for _, b := range []*float64{r.GT, r.GTE} {
-		if b != nil {
-			low = max(low, *b)
-		}
-	}
+	low, _ := r.ends()
 	x.numbers.Ascend(low, func(n float64, set slotSet) bool {
 		if r.contains(n) {
 			set.addTo(out)
@@ -273,6 +269,24 @@ func (x *fieldIndex) within(r *Range) bounds {
 		return n == low // left out by gt: go on
 	})
 	return sure(out)
+}
+
+// countWithin estimates how many slots a range holds, from how many of the
+// distinct numbers it does.
+func (x *fieldIndex) countWithin(r *Range) int {
+	distinct := x.numbers.Len()
+	if distinct == 0 {
+		return 0
+	}
+	rank := func(v float64) int {
+		return sort.Search(distinct, func(i int) bool {
+			n, _, _ := x.numbers.GetAt(i)
+			return n >= v
+		})
+	}
+	low, high := r.ends()
+	some := max(0, rank(high)-rank(low))
+	return int(float64(some) / float64(distinct) * float64(x.held.GetCardinality()))
 }
 
 // match are the bounds of a Match.

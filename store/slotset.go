@@ -15,51 +15,76 @@ const fewSlots = 32
 // denseSlots is from how many slots on a bitmap is joined word by word.
 const denseSlots = 4096
 
-// slotSet is the slots that hold one value: a sorted list while they are few, as
-// they are for most values of a key that has many, else a roaring bitmap.
+// slotSet is the slots that hold one value. Most values of a key that has many
+// are held by one slot or few, so that one takes no memory of its own.
 type slotSet struct {
+	one  uint32 // where n is 1 and more is nil
+	n    uint32
+	more *slotList
+}
+
+// slotList is the slots of a slotSet: a sorted list while they are few, else a bitmap.
+type slotList struct {
 	few  []uint32
 	many *roaring.Bitmap
 }
 
-func (s slotSet) len() int {
-	if s.many != nil {
-		return int(s.many.GetCardinality())
-	}
-	return len(s.few)
-}
+func (s slotSet) len() int { return int(s.n) }
 
 func (s *slotSet) add(slot uint32) {
-	if s.many == nil && len(s.few) == fewSlots {
-		s.few, s.many = nil, roaring.BitmapOf(s.few...)
-	}
-	if s.many != nil {
-		s.many.Add(slot)
+	switch {
+	case s.n == 0 && s.more == nil:
+		s.one, s.n = slot, 1
 		return
+	case s.more == nil && s.one == slot:
+		return
+	case s.more == nil:
+		s.more = &slotList{few: []uint32{s.one}}
 	}
-	if at, held := slices.BinarySearch(s.few, slot); !held {
-		s.few = slices.Insert(s.few, at, slot)
+	m := s.more
+	if m.many == nil && len(m.few) == fewSlots {
+		m.few, m.many = nil, roaring.BitmapOf(m.few...)
+	}
+	if m.many != nil {
+		if m.many.CheckedAdd(slot) {
+			s.n++
+		}
+	} else if at, held := slices.BinarySearch(m.few, slot); !held {
+		m.few = slices.Insert(m.few, at, slot)
+		s.n++
 	}
 }
 
 func (s *slotSet) remove(slot uint32) {
-	if s.many != nil {
-		s.many.Remove(slot)
-		return
-	}
-	if at, held := slices.BinarySearch(s.few, slot); held {
-		s.few = slices.Delete(s.few, at, at+1)
+	switch {
+	case s.more == nil:
+		if s.n == 1 && s.one == slot {
+			s.n = 0
+		}
+	case s.more.many != nil:
+		if s.more.many.CheckedRemove(slot) {
+			s.n--
+		}
+	default:
+		if at, held := slices.BinarySearch(s.more.few, slot); held {
+			s.more.few = slices.Delete(s.more.few, at, at+1)
+			s.n--
+		}
 	}
 }
 
 // addTo adds the slots to a selection.
 func (s slotSet) addTo(dst *index.Bitmap) {
-	if s.many != nil {
-		addAll(dst, s.many)
-		return
-	}
-	for _, slot := range s.few {
-		dst.Set(slot)
+	switch {
+	case s.n == 1 && s.more == nil:
+		dst.Set(s.one)
+	case s.more == nil:
+	case s.more.many != nil:
+		addAll(dst, s.more.many)
+	default:
+		for _, slot := range s.more.few {
+			dst.Set(slot)
+		}
 	}
 }
 
