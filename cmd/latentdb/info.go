@@ -23,6 +23,9 @@ type collectionInfo struct {
 			} `json:"vectors"`
 		} `json:"params"`
 	} `json:"config"`
+	PayloadSchema map[string]struct {
+		DataType string `json:"data_type"`
+	} `json:"payload_schema"`
 	Latent struct {
 		Source     json.RawMessage `json:"source"`
 		Dim        any             `json:"dim"`
@@ -110,5 +113,8 @@ func (a *app) describe(name string, i collectionInfo) error {
 	t.row("engine", engine)
 	t.row("recall target", i.Latent.Recall)
 	t.row("generation", i.Latent.Generation)
+	if len(i.PayloadSchema) > 0 {
+		t.row("payload indexes", i.payloadSchema())
+	}
 	return t.print(a.stdout)
 }

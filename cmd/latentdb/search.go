@@ -118,6 +118,11 @@ func (a *app) printHits(h hits) error {
 		return err
 	}
 	s := h.Search
+	if f := s.Filter; f != nil {
+		if err := a.printf("\nfilter: %d points match, by payload indexes %t, %d payloads read", f.Matching, f.Indexed, f.Scanned); err != nil {
+			return err
+		}
+	}
 	return a.printf("\ngeneration %d, %s space, %s index, exact %t, expected recall %s, ef %d, rerank %d, out of distribution %t\n",
 		s.Generation, s.Space, s.Engine, s.Exact, percent(s.ExpectedRecall), s.EF, s.Rerank, s.OutOfDistribution)
 }

@@ -26,6 +26,7 @@ func TestTableFromImportToSample(t *testing.T) {
 		testInfo(t, on, rows+1)
 		testFit(t, on)
 		testSearch(t, on)
+		testIndex(t, on)
 		testReconstruct(t, on)
 		testOutliers(t, on)
 		testSample(t, on)
@@ -47,6 +48,18 @@ func testInfo(t *testing.T, on target, points int) {
 		t.Errorf("info says %+v", one)
 	}
 	contains(t, on.fails("info", "nobody"), "nobody")
+}
+
+func testIndex(t *testing.T, on target) {
+	contains(t, on.run("index", "people", "note", "--kind", "keyword"), "indexed by note as keyword")
+	contains(t, on.run("info", "people"), "payload indexes", "note (keyword)")
+	search := on.run("search", "people", "--id", "p003@example.com", "--filter", `{"must":{"is_empty":{"key":"note"}}}`, "--explain")
+	contains(t, search, "filter: 0 points match, by payload indexes")
+	contains(t, on.run("index", "people", "note", "--delete"), "no index of note")
+	if info := on.run("info", "people"); strings.Contains(info, "payload indexes") {
+		t.Errorf("an index that was deleted is there:\n%s", info)
+	}
+	contains(t, on.fails("index", "nobody", "note", "--kind", "keyword"), "nobody")
 }
 
 func testFit(t *testing.T, on target) {
