@@ -28,7 +28,8 @@ func searchSuite(ctx context.Context, b *bench) (err error) {
 	for _, part := range []struct {
 		number string
 		run    func(context.Context) error
-	}{{"1", s.digitSpeed}, {"2", s.wordSpeed}, {"3", s.millionSpeed}, {"4", s.smallSpeed}, {"5", s.others}, {"6", s.raw}, {"9", s.promises}} {
+	}{{"1", s.digitSpeed}, {"2", s.wordSpeed}, {"3", s.millionSpeed}, {"4", s.smallSpeed}, {"5", s.others}, {"6", s.raw},
+		{"7", s.filters}, {"8", s.churn}, {"9", s.promises}, {"10", s.cores}} {
 		if !b.wants(part.number) {
 			continue
 		}

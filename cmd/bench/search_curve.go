@@ -27,8 +27,12 @@ type contender struct {
 	ask func(ctx context.Context, knob int, q queries) (ids []int32, seconds float64, err error)
 	// bytes of memory a point, and CPU seconds of building; 0 if not known.
 	bytes, seconds float64
-	close          func() error
-	collection     *store.Collection // of ours
+
+	// Of ours: what is open, and how its files are removed once it is closed.
+	db         *store.DB
+	collection *store.Collection
+	config     store.Config
+	remove     func() error
 
 	tuned    []point // on tuning queries
 	measured []point // on those that are reported
@@ -96,7 +100,7 @@ func (a *arena) measure(ctx context.Context, contenders []*contender, targets ..
 			runs = append(runs, run{c, knob})
 		}
 		knobs := around(c.tuned, targets)
-		if widest := len(c.knobs) - 1; a.tuning.rounds > 1 && !slices.Contains(knobs, widest) {
+		if widest := len(c.knobs) - 1; a.set.base.Rows <= few && !slices.Contains(knobs, widest) {
 			knobs = append(knobs, widest) // few queries tell little of others
 		}
 		for _, knob := range knobs {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"gonum.org/v1/gonum/blas/blas32"
+
 	"github.com/latentdb/latentdb/embed"
 	"github.com/latentdb/latentdb/embed/source"
 	"github.com/latentdb/latentdb/store"
@@ -33,23 +35,37 @@ var configurations = []struct {
 	{"as it comes", []string{"cifar", "openai", "bert"}, store.Config{}},
 }
 
-// ourKnobs are the recalls asked for, then ef and rerank as told, and the exact
-// scan of few rows.
-func ourKnobs(rows int) (names []string, qs []store.Query, promises int) {
+// few is how many rows are scanned exactly in no time.
+const few = 1000
+
+// setKnobs names what is tried: the recalls asked for, then ef and rerank as told,
+// and the exact scan of few rows. Where a recall asked for ends in an exact scan of
+// many, which would take all day, that is told and left out.
+func (c *contender) setKnobs(ctx context.Context, a *arena) (qs []store.Query, err error) {
+	add := func(name string, q store.Query) { c.knobs, qs = append(c.knobs, name), append(qs, q) }
 	for _, r := range promised {
-		names, qs = append(names, fmt.Sprintf("recall %.2f", r)), append(qs, store.Query{Recall: r})
+		res, err := c.collection.Explain(ctx, store.Query{Vector: embed.Row(a.set.tune, 0), Recall: r})
+		if err != nil {
+			return nil, err
+		}
+		if name := fmt.Sprintf("recall %.2f", r); res.Info.Exact && a.set.base.Rows > few {
+			a.logf("%s, %s: %s is the exact scan", a.set.name, c.name, name)
+		} else {
+			add(name, store.Query{Recall: r})
+		}
 	}
+	c.promises = len(qs)
 	for _, ef := range []int{10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768} {
 		for _, rerank := range []int{ef / 4, ef / 2, 3 * ef / 4, ef} {
 			if rerank >= neighbours {
-				names, qs = append(names, fmt.Sprintf("ef %d, rerank %d", ef, rerank)), append(qs, store.Query{EF: ef, Rerank: rerank})
+				add(fmt.Sprintf("ef %d, rerank %d", ef, rerank), store.Query{EF: ef, Rerank: rerank})
 			}
 		}
 	}
-	if rows <= 1000 {
-		names, qs = append(names, "exact"), append(qs, store.Query{Exact: true})
+	if a.set.base.Rows <= few {
+		add("exact", store.Query{Exact: true})
 	}
-	return names, qs, len(promised)
+	return qs, nil
 }
 
 // promised are the recalls that users ask for.
@@ -83,7 +99,7 @@ func (a *arena) collection(ctx context.Context, name string, cfg store.Config) (
 		remove = func() error { return os.RemoveAll(root) }
 	}
 	dir := filepath.Join(root, a.set.name+"-"+strings.NewReplacer(", ", "-", " ", "-").Replace(name))
-	c := &contender{name: name, library: ours}
+	c := &contender{name: name, library: ours, config: cfg}
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		if c.seconds, err = a.fit(ctx, dir, name, cfg); err != nil {
 			return nil, errors.Join(err, os.RemoveAll(dir), remove())
@@ -94,18 +110,20 @@ func (a *arena) collection(ctx context.Context, name string, cfg store.Config) (
 	if err != nil {
 		return nil, errors.Join(err, remove())
 	}
-	c.close = func() error { return errors.Join(db.Close(), remove()) }
+	c.db, c.remove = db, remove
 	col, err := db.Collection(name)
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	c.collection = col
-	var qs []store.Query
-	c.knobs, qs, c.promises = ourKnobs(a.set.base.Rows)
+	qs, err := c.setKnobs(ctx, a)
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
 	c.ask = func(ctx context.Context, knob int, q queries) ([]int32, float64, error) {
 		return askOurs(ctx, col, qs[knob], q)
 	}
-	if _, _, err := c.ask(ctx, 1, a.tuning); err != nil { // what searches keep is held from here on
+	if _, _, err := c.ask(ctx, c.promises, a.tuning); err != nil { // what searches keep is held from here on
 		return nil, errors.Join(err, c.close())
 	}
 	c.bytes = float64(heldBytes()-before) / float64(a.set.base.Rows)
@@ -129,20 +147,10 @@ func (a *arena) fit(ctx context.Context, dir, name string, cfg store.Config) (bu
 	if err != nil {
 		return 0, err
 	}
-	const batch = 5000
-	for lo := 0; lo < a.set.base.Rows; lo += batch {
-		points := make([]store.Point, 0, batch)
-		for i := lo; i < min(a.set.base.Rows, lo+batch); i++ {
-			points = append(points, store.Point{ID: store.NumID(uint64(i)), Vector: embed.Row(a.set.base, i)})
-		}
-		if err := col.Upsert(ctx, points...); err != nil {
-			return 0, err
-		}
+	if err := upsertRows(ctx, col, a.set.base, 0); err != nil {
+		return 0, err
 	}
-	opts := &store.FitOptions{}
-	if a.quick {
-		opts.Epochs = 3
-	}
+	opts := a.fitOptions()
 	stage, last := "read", mark()
 	next := func(to string) {
 		seconds := last.since()
@@ -160,6 +168,35 @@ func (a *arena) fit(ctx context.Context, dir, name string, cfg store.Config) (bu
 	_, err = col.Fit(ctx, opts)
 	next("done")
 	return building, err
+}
+
+func (b *bench) fitOptions() *store.FitOptions {
+	if b.quick {
+		return &store.FitOptions{Epochs: 3}
+	}
+	return &store.FitOptions{}
+}
+
+func (c *contender) close() error { return errors.Join(c.db.Close(), c.remove()) }
+
+// payloadKey is a payload's only key, which holds the point's number modulo
+// payloadValues: what filters select by.
+const payloadKey, payloadValues = "n", 1000
+
+// upsertRows writes points numbered from one on.
+func upsertRows(ctx context.Context, col *store.Collection, rows blas32.General, from int) error {
+	const batch = 5000
+	for lo := 0; lo < rows.Rows; lo += batch {
+		points := make([]store.Point, 0, batch)
+		for i := lo; i < min(rows.Rows, lo+batch); i++ {
+			points = append(points, store.Point{ID: store.NumID(uint64(from + i)), Vector: embed.Row(rows, i),
+				Payload: store.Payload{payloadKey: (from + i) % payloadValues}})
+		}
+		if err := col.Upsert(ctx, points...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // askOurs searches as a user does, one query after another, on one thread.
