@@ -174,3 +174,39 @@ func (s *selector) keysFrom(from []byte) (iter.Seq2[[]byte, []byte], error) {
 		}
 	}, nil
 }
+
+// readPoint reads a slot that holds a point.
+func (c *Collection) readPoint(g *ground, slot uint32, with With, gen *generation) (Point, error) {
+	e, ok, err := g.entry(slot)
+	if err != nil || !ok {
+		return Point{}, errors.Join(err, fmt.Errorf("%w: slot %d holds no point", ErrCorrupt, slot))
+	}
+	p := Point{ID: e.id}
+	if with.Payload {
+		if p.Payload, err = g.payload(slot); err != nil {
+			return p, err
+		}
+	}
+	isVector := c.Config().isVector()
+	if !with.Vector && (!with.Record || isVector) {
+		return p, nil
+	}
+	record, err := g.record(slot)
+	if err != nil {
+		return p, err
+	}
+	switch {
+	case isVector:
+		v, err := c.Config().Source.Unmarshal(record)
+		p.Vector, _ = v.([]float32)
+		return p, err
+	case with.Record:
+		if p.Record, err = c.Config().Source.Unmarshal(record); err != nil {
+			return p, err
+		}
+	}
+	if with.Vector && gen.model != nil {
+		p.Vector, err = gen.rowOfSlot(g, slot)
+	}
+	return p, err
+}

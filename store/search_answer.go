@@ -1,0 +1,144 @@
+package store
+
+import (
+	"slices"
+
+	"github.com/latentdb/latentdb/index"
+)
+
+// fromMemory answers without a look at the ground state, where nothing but ids and
+// scores is asked for and no change became visible meanwhile: a transaction costs
+// more than the rest of a search.
+func (s *search) fromMemory(hits []index.Hit) bool {
+	if !s.q.OmitPayload || s.q.WithRecord || s.q.WithVector || s.allow != nil && s.selection.seq != s.published {
+		return false
+	}
+	ids, ok := s.c.ids.of(hits)
+	if !ok || !s.unchanged() {
+		return false
+	}
+	s.hits = make([]Hit, 0, min(len(hits), s.q.Limit))
+	skip := s.q.Offset
+	for i, h := range hits {
+		if s.byID && ids[i] == s.q.ID {
+			continue
+		}
+		if skip > 0 {
+			skip--
+			continue
+		}
+		if len(s.hits) == s.q.Limit {
+			break
+		}
+		if score := scoreOf(s.metric(), h.Distance); s.passes(score) {
+			s.hits = append(s.hits, Hit{Point: Point{ID: ids[i]}, Score: score})
+		}
+	}
+	return true
+}
+
+// unchanged tells that no change became visible since the search began.
+func (s *search) unchanged() bool { return s.shown%2 == 0 && s.c.showing.Load() == s.shown }
+
+// passes tells whether a score is as good as is asked for.
+func (s *search) passes(score float64) bool {
+	return s.q.ScoreThreshold == nil || betterScore(s.metric(), score, *s.q.ScoreThreshold)
+}
+
+// refresh drops hits whose point is gone, and scores anew those whose point
+// changed after the search began.
+func (s *search) refresh(g *ground, hits []index.Hit) ([]index.Hit, error) {
+	out, changed := hits[:0], false
+	// Slots may have other points or payloads than when the filter ran.
+	overtaken := s.selection.slots != nil && g.number(keySeq) != s.selection.seq
+	distance := s.metric().Kernel()
+	for _, h := range hits {
+		e, ok, err := g.entry(h.Slot)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			s.dropped++
+			continue
+		}
+		if s.byID && e.id == s.q.ID {
+			continue
+		}
+		if overtaken {
+			if fits, err := g.fits(s.q.Filter, e.id, h.Slot); err != nil {
+				return nil, err
+			} else if !fits {
+				s.dropped++
+				continue
+			}
+		}
+		if e.seq > s.published {
+			row, query, err := s.currentRow(g, h.Slot)
+			if err != nil {
+				return nil, err
+			}
+			h.Distance, changed = distance(query, row), true
+		}
+		out = append(out, h)
+	}
+	if changed {
+		slices.SortFunc(out, index.Hit.Compare)
+	}
+	return out, nil
+}
+
+// currentRow is a slot's row as it is now, beside the query's row of the same kind.
+func (s *search) currentRow(g *ground, slot uint32) (row, query []float32, err error) {
+	if s.rescored() {
+		record, err := g.record(slot)
+		if err != nil {
+			return nil, nil, err
+		}
+		row, err = s.gen.featureRow(record)
+		return row, s.row, err
+	}
+	row, err = s.gen.rowOfSlot(g, slot)
+	return row, s.target, err
+}
+
+// materialise turns hits into points and scores.
+func (s *search) materialise(g *ground, hits []index.Hit) ([]Hit, error) {
+	hits = hits[min(s.q.Offset, len(hits)):]
+	hits = hits[:min(s.q.Limit, len(hits))]
+	out := make([]Hit, 0, len(hits))
+	with := With{Payload: !s.q.OmitPayload, Record: s.q.WithRecord, Vector: s.q.WithVector}
+	for _, h := range hits {
+		score := scoreOf(s.metric(), h.Distance)
+		if !s.passes(score) {
+			continue
+		}
+		p, err := s.c.readPoint(g, h.Slot, with, s.gen)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Hit{Point: p, Score: score})
+	}
+	return out, nil
+}
+
+func (s *search) info() SearchInfo {
+	info := SearchInfo{
+		Generation: s.gen.number, Space: s.q.Space,
+		Exact: s.plan.exact, ExpectedRecall: s.plan.expected, EF: s.plan.ef, Rerank: s.plan.rerank,
+		Filter: s.selection.info,
+	}
+	if s.plan.exact {
+		info.Engine, info.ExpectedRecall, info.EF, info.Rerank = EngineFlat, 1, 0, 0
+	} else {
+		info.Engine = s.gen.index.Engine()
+	}
+	if s.gen.fitted == nil {
+		return info
+	}
+	if s.gen.model == nil {
+		info.Space = SpaceInput
+	} else if e, err := s.gen.errorOf(s.row); err == nil {
+		info.OutOfDistribution = e > oodFactor*s.gen.stats.MaxHeldOutMSE
+	}
+	return info
+}

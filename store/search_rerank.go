@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+
+	"github.com/latentdb/latentdb/index"
+)
+
+// rerank scores latent candidates exactly in input space: by the rows in memory,
+// and where there are none by the stored records.
+func (s *search) rerank(found []index.Hit) ([]index.Hit, error) {
+	top := index.NewTopK(s.wanted())
+	known := 0
+	if s.gen.rows != nil {
+		known = s.gen.rows.Rescore(found, s.row)
+	}
+	for _, h := range found[:known] {
+		top.Push(h)
+	}
+	if known < len(found) {
+		if err := s.rerankStored(top, found[known:]); err != nil {
+			return nil, err
+		}
+	}
+	return top.AppendTo(nil), nil
+}
+
+// rerankStored scores candidates by their stored records.
+func (s *search) rerankStored(top *index.TopK, found []index.Hit) error {
+	return s.c.view(func(g *ground) error {
+		var chunk []storedRecord
+		for _, h := range found {
+			e, ok, err := g.entry(h.Slot)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				s.dropped++
+				continue
+			}
+			data, err := g.record(h.Slot)
+			if err != nil {
+				return err
+			}
+			chunk = append(chunk, storedRecord{h.Slot, e.id, data})
+		}
+		rows, err := s.gen.featureRows(chunk, s.c.opts.Workers)
+		if err != nil {
+			return err
+		}
+		distance := s.metric().Kernel()
+		for i, r := range chunk {
+			top.Push(index.Hit{Slot: r.slot, Distance: distance(s.row, rows[i*len(s.row):(i+1)*len(s.row)])})
+		}
+		return nil
+	})
+}
+
+// scanInput is the exact scan in input space, by the rows in memory where all are
+// there. Cost otherwise: every record decoded.
+func (s *search) scanInput(ctx context.Context) ([]index.Hit, error) {
+	top := index.NewTopK(s.wanted())
+	if rows := s.gen.rows; rows != nil && rows.Len() == int(s.c.points.Load()) && rows.Scan(top, s.row, s.allow) && s.unchanged() {
+		return top.AppendTo(nil), nil
+	}
+	top.Reset(s.wanted())
+	distance := s.metric().Kernel()
+	err := s.c.eachRow(ctx, s.gen, s.allow, func(chunk []storedRecord, rows []float32) error {
+		for i, r := range chunk {
+			top.Push(index.Hit{Slot: r.slot, Distance: distance(s.row, rows[i*len(s.row):(i+1)*len(s.row)])})
+		}
+		return nil
+	})
+	return top.AppendTo(nil), err
+}
