@@ -16,9 +16,12 @@ import (
 //
 //	config = dim uint32, metric uint8, m uint16, ef_construct uint32, seed uint64
 //
-// A metric of stepped or more is the metric less that, and a step float32 follows
-// the seed: rows are codes. (Format 1 has no such bodies.)
-const stepped = 0x80
+// With stepped in the metric a step float32 follows the seed: rows are codes. What
+// blocked in it means is up to the engine. (Format 1 has no such bodies.)
+const (
+	stepped = 0x80
+	blocked = 0x40
+)
 
 // chunk is how many bytes are read at a time where the source does not say how
 // many it has, and turned at a time where the machine is not little-endian.
@@ -59,7 +62,7 @@ func (e *encoder) u64(v uint64) { e.write(binary.LittleEndian.AppendUint64(e.chu
 func (e *encoder) u32s(s []uint32) { encodeValues(e, s) }
 
 // encodeValues writes numbers as they are, without their count.
-func encodeValues[T value | uint32](e *encoder, s []T) {
+func encodeValues[T value | number](e *encoder, s []T) {
 	b, size := memory(s), int(unsafe.Sizeof(*new(T)))
 	if littleEndian || size == 1 {
 		e.write(b)
@@ -72,8 +75,11 @@ func encodeValues[T value | uint32](e *encoder, s []T) {
 	}
 }
 
-func (e *encoder) config(c Config) {
-	metric := uint8(c.Metric)
+func (e *encoder) config(c Config) { e.flagged(c, 0) }
+
+// flagged writes a configuration and a flag of its body: blocked, or 0.
+func (e *encoder) flagged(c Config, flag uint8) {
+	metric := uint8(c.Metric) | flag
 	if c.Step > 0 {
 		metric |= stepped
 	}
@@ -160,12 +166,12 @@ func (d *decoder) u32s(n uint64) []uint32 { return decodeValues[uint32](d, n) }
 
 // decodeValues reads n numbers. Where the source is known to be long enough it
 // takes the memory for all of them at once, else as they arrive.
-func decodeValues[T value | uint32](d *decoder, n uint64) []T {
+func decodeValues[T value | number](d *decoder, n uint64) []T {
 	size := unsafe.Sizeof(*new(T))
 	known := n <= uint64(d.left)/uint64(size)
 	s := make([]T, 0, min(n, chunk))
 	if known {
-		s = make([]T, 0, n)
+		s = room[T](int(n))
 	}
 	for n > 0 && d.err == nil {
 		part := n
@@ -207,10 +213,20 @@ func decodeRows[T value](d *decoder, n uint64) []T {
 
 // config reads a configuration as Resolve left it; the zero one on an error.
 func (d *decoder) config() Config {
+	c, flag := d.flagged()
+	if flag != 0 {
+		d.fail("flag %x", flag)
+	}
+	return c
+}
+
+// flagged reads a configuration and the flag of its body.
+func (d *decoder) flagged() (Config, uint8) {
 	var c Config
 	c.Dim = int(d.u32())
 	metric := d.u8()
-	c.Metric = Metric(metric &^ stepped)
+	flag := metric & blocked
+	c.Metric = Metric(metric &^ (stepped | blocked))
 	c.M = int(d.u16())
 	c.EfConstruct = int(d.u32())
 	c.Seed = d.u64()
@@ -222,9 +238,9 @@ func (d *decoder) config() Config {
 		d.fail("configuration %+v", c)
 	}
 	if d.err != nil {
-		return Config{}
+		return Config{}, 0
 	}
-	return c
+	return c, flag
 }
 
 // end expects the source to end here and returns the first error.

@@ -49,11 +49,12 @@ type graph[T value] struct {
 	top    int    // the highest level; -1 for an empty graph
 	vacant int    // how many nodes are vacant
 
-	slotOf []uint32            // node -> its slot, unless vacant or shared
+	slotOf []uint32            // node -> its slot; 0 if vacant or shared
 	groups map[uint32][]uint32 // shared node -> its slots, in no order
 	nodeOf slotTable           // slot -> node
 	place  slotTable           // slot of a shared node -> its position in the group
 	known  rowHashes[T]        // row -> node; the writer's alone
+	hashed uint32              // how many nodes are known, the first ones
 	drawn  uint64              // how many levels were drawn; the writer's alone
 }
 
@@ -153,6 +154,7 @@ func (g *graph[T]) attach(slot, node uint32) {
 		g.groups[node] = []uint32{g.slotOf[node], slot}
 		g.place.set(g.slotOf[node], 0)
 		g.place.set(slot, 1)
+		g.slotOf[node] = 0
 		g.state[node] |= shared
 	}
 }
@@ -173,6 +175,7 @@ func (g *graph[T]) detach(slot uint32) {
 	node, _ := g.nodeOf.get(slot)
 	g.nodeOf.remove(slot)
 	if g.state[node]&shared == 0 {
+		g.slotOf[node] = 0
 		g.state[node] |= vacant
 		g.vacant++
 		return

@@ -54,7 +54,7 @@ func checkMembers(g *graph[float32], node uint32) error {
 			return fmt.Errorf("slot %d of node %d is %d-th, said to be %d, %v", slot, node, i, at, placed)
 		}
 	}
-	if found, ok := g.known.find(g.rows, g.row(node)); !ok || found != node {
+	if found, ok := g.known.find(g.rows, g.row(node)); node < g.hashed && (!ok || found != node) {
 		return fmt.Errorf("the row of node %d is found at %d, %v", node, found, ok)
 	}
 	return nil

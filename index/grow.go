@@ -58,9 +58,12 @@ type hand[T value] struct {
 // begin starts a growth of at most n nodes by some workers.
 func (b *growth[T]) begin(g *graph[T], n, workers int) {
 	b.g, b.first = g, uint32(g.nodes())
-	b.rows = slices.Grow(g.rows, n*g.config.Dim)
-	b.bottom = slices.Grow(g.bottom, n*2*g.config.M)
+	b.rows = grown(g.rows, n*g.config.Dim)
+	b.bottom = grown(g.bottom, n*2*g.config.M)
 	b.levels, b.own, b.ownAt, b.backs = b.levels[:0], b.own[:0], b.ownAt[:0], b.backs[:0]
+	for ; g.hashed < b.first; g.hashed++ {
+		g.known.add(g.rows, g.hashed) // after Load, which leaves them to the first change
+	}
 	g.known.reserve(g.rows, n)
 	for len(b.hands) < workers {
 		b.hands = append(b.hands, hand[T]{})
@@ -81,6 +84,7 @@ func (b *growth[T]) add(row []T, level int) uint32 {
 		b.own = append(b.own, edit{node: node, level: l})
 	}
 	b.g.known.add(b.rows, node)
+	b.g.hashed = node + 1
 	return node
 }
 
@@ -89,6 +93,7 @@ func (b *growth[T]) undo() {
 	for i := len(b.levels) - 1; i >= 0; i-- {
 		b.g.known.forget(b.rows, b.first+uint32(i))
 	}
+	b.g.hashed = b.first
 	b.g.drawn -= uint64(len(b.levels))
 }
 

@@ -11,6 +11,9 @@ import (
 // value is what an engine keeps a value of a row as: itself, or its code.
 type value interface{ float32 | int8 }
 
+// number is what else lies in arrays.
+type number interface{ uint8 | uint32 }
+
 // maxCode bounds the codes of Config.Step, alike to both sides of zero.
 const maxCode = 127
 
@@ -71,6 +74,21 @@ func rowAt[T value](rows []T, dim int, i uint32) []T {
 }
 
 // memory is the bytes that s lies in.
-func memory[T value | uint32](s []T) []byte {
+func memory[T value | number](s []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(*new(T))))
+}
+
+// room is memory for n values, in huge pages where that is possible.
+func room[T value | number](n int) []T {
+	s := make([]T, n)
+	adviseHuge(memory(s))
+	return s[:0]
+}
+
+// grown is s with room for n values more. Growth is by a quarter at least.
+func grown[T value | number](s []T, n int) []T {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	return append(room[T](len(s)+max(n, len(s)/4)), s...)
 }
