@@ -40,6 +40,8 @@ type calibration struct {
 	slots []uint32       // the queries' own points, which do not answer
 	rows  blas32.General // their feature rows
 	z     blas32.General // their latents, as stored
+	// targets are what is asked for their neighbours in input space.
+	targets [][]float32
 	// truthInput and truthLatent are the slots at most as far as the true 10th
 	// neighbour, in either space.
 	truthInput, truthLatent []map[uint32]bool
@@ -99,10 +101,19 @@ func newCalibration(ctx context.Context, c *Collection, gen *generation, sample 
 		return nil, err
 	}
 	cal.z = embed.MatrixOf(z, gen.model.Dim())
-	if err := cal.findTruth(ctx); err != nil {
-		return nil, err
+	if c.Config().Metric == Dot {
+		if err := cal.findLongest(ctx); err != nil {
+			return nil, err
+		}
 	}
-	return cal, nil
+	for q := range n {
+		target, err := gen.inputTarget(c.Config().Metric, embed.Row(cal.rows, q))
+		if err != nil {
+			return nil, err
+		}
+		cal.targets = append(cal.targets, target)
+	}
+	return cal, cal.findTruth(ctx)
 }
 
 // findTruth finds the true neighbours of all queries: in input space by one scan
@@ -118,7 +129,7 @@ func (cal *calibration) findTruth(ctx context.Context) error {
 	}
 	for q := range n {
 		own := func(h index.Hit) bool { return h.Slot == cal.slots[q] }
-		hits, _, err := cal.ask(ctx, cal.gen.index, q, index.Params{K: calibrationK + truthTies, Exact: true})
+		hits, _, err := cal.ask(ctx, cal.gen.index, SpaceLatent, q, index.Params{K: calibrationK + truthTies, Exact: true})
 		if err != nil {
 			return err
 		}
@@ -173,14 +184,18 @@ func trueSlots(hits []index.Hit) map[uint32]bool {
 
 // ask searches an index for a query's neighbours other than itself, and tells
 // what that cost.
-func (cal *calibration) ask(ctx context.Context, idx index.Index, q int, p index.Params) ([]index.Hit, index.Work, error) {
+func (cal *calibration) ask(ctx context.Context, idx index.Index, space Space, q int, p index.Params) ([]index.Hit, index.Work, error) {
 	var work index.Work
 	if err := ctx.Err(); err != nil {
 		return nil, work, err
 	}
 	p.K++
 	p.Work = &work
-	hits, err := idx.Search(nil, embed.Row(cal.z, q), p)
+	target := embed.Row(cal.z, q)
+	if space == SpaceInput {
+		target = cal.targets[q]
+	}
+	hits, err := idx.Search(nil, target, p)
 	if err != nil {
 		return nil, work, fmt.Errorf("store: %w", err)
 	}
@@ -242,7 +257,7 @@ func (cal *calibration) atWidth(ctx context.Context, idx index.Index, space Spac
 	var total work
 	began := time.Now()
 	for q := range lists {
-		hits, done, err := cal.ask(ctx, idx, q, index.Params{K: k, EF: ef})
+		hits, done, err := cal.ask(ctx, idx, space, q, index.Params{K: k, EF: ef})
 		if err != nil {
 			return nil, err
 		}

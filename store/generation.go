@@ -71,6 +71,8 @@ type fitStats struct {
 	MaxHeldOutMSE float64 `json:"max_held_out_mse"`
 	// ResidualVariance is, per feature, the mean squared residual on held-out rows.
 	ResidualVariance []float32 `json:"residual_variance"`
+	// Longest is the length of the longest feature row, where the metric is Dot.
+	Longest float64 `json:"longest,omitempty"`
 	// Points is how many points the collection held.
 	Points int `json:"points"`
 	// Seq is the last change before training read its rows: a slot whose record

@@ -131,7 +131,12 @@ func (s *search) prepare(ctx context.Context) error {
 	if s.row, err = s.queryRow(); err != nil {
 		return err
 	}
-	if s.target, err = s.gen.target(s.row); err != nil {
+	if s.rescored() {
+		s.target, err = s.gen.inputTarget(s.c.Config().Metric, s.row)
+	} else {
+		s.target, err = s.gen.target(s.row)
+	}
+	if err != nil {
 		return err
 	}
 	if s.q.Filter, err = s.q.Filter.prepared(); err != nil {
