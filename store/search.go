@@ -72,7 +72,10 @@ type search struct {
 	selection selection
 	plan      plan
 	dropped   int
-	hits      []Hit
+	// readStored tells that hits were scored by stored records, which may be of
+	// changes that are committed and not visible yet.
+	readStored bool
+	hits       []Hit
 }
 
 func (s *search) run(ctx context.Context) error {

@@ -10,7 +10,7 @@ import (
 // scores is asked for and no change became visible meanwhile: a transaction costs
 // more than the rest of a search.
 func (s *search) fromMemory(hits []index.Hit) bool {
-	if !s.q.OmitPayload || s.q.WithRecord || s.q.WithVector || s.allow != nil && s.selection.seq != s.published {
+	if s.readStored || !s.q.OmitPayload || s.q.WithRecord || s.q.WithVector || s.allow != nil && s.selection.seq != s.published {
 		return false
 	}
 	ids, ok := s.c.ids.of(hits)

@@ -27,6 +27,7 @@ func (s *search) rerank(found []index.Hit) ([]index.Hit, error) {
 
 // rerankStored scores candidates by their stored records.
 func (s *search) rerankStored(top *index.TopK, found []index.Hit) error {
+	s.readStored = true
 	return s.c.view(func(g *ground) error {
 		var chunk []storedRecord
 		for _, h := range found {
@@ -63,6 +64,7 @@ func (s *search) scanInput(ctx context.Context) ([]index.Hit, error) {
 	if rows := s.gen.rows; rows != nil && rows.Len() == int(s.c.points.Load()) && rows.Scan(top, s.row, s.allow) && s.unchanged() {
 		return top.AppendTo(nil), nil
 	}
+	s.readStored = true
 	top.Reset(s.wanted())
 	distance := s.metric().Kernel()
 	err := s.c.eachRow(ctx, s.gen, s.allow, func(chunk []storedRecord, rows []float32) error {
