@@ -1,10 +1,18 @@
 package index
 
-import "github.com/latentdb/latentdb/index/internal/distance"
+import (
+	"math"
 
-// exactFactor says when the exact scan is the cheaper way: a walk measures
-// about this many nodes for each of the ef it keeps.
-const exactFactor = 16
+	"github.com/latentdb/latentdb/index/internal/distance"
+)
+
+// A walk costs as much as an exact scan of about walkFactor rows for each of the ef
+// that it keeps, where all rows are scanned in the order in which they lie, and of
+// filteredFactor rows where those of a filter are looked up.
+const (
+	walkFactor     = 16
+	filteredFactor = 48
+)
 
 // descentWidth is how many nodes a walk hands down from level to level.
 const descentWidth = 16
@@ -20,10 +28,8 @@ type walker[T value] struct {
 	entered   []uint32 // nodes that the latest hop brought into the pool
 	distances []float32
 	one       [1]float32
-	start     [1]key  // the entry, where descents begin
-	frontier  keyHeap // of a filtered walk: nodes to expand, closest first
-	best      TopK    // of a filtered walk: nodes found
-	measured  int     // distances since the caller last set it to 0
+	start     [1]key // the entry, where descents begin
+	measured  int    // distances since the caller last set it to 0
 
 	query []T
 	hits  TopK // slots found
@@ -147,51 +153,6 @@ func (g *graph[T]) walk(w *walker[T], query []T, starts []key, level, ef int) []
 	return p.found()
 }
 
-// filter limits a walk to some nodes.
-type filter struct {
-	// accept tells whether a node may be returned; all are walked through.
-	accept func(node uint32) bool
-	// budget is how many distances the walk may measure.
-	budget int
-}
-
-// walkFiltered searches the bottom level as walk does and leaves in w.best the
-// ef closest nodes it met that f accepts. It returns false when it gave up on
-// f's budget.
-func (g *graph[T]) walkFiltered(w *walker[T], query []T, starts []key, ef int, f *filter) bool {
-	w.begin(g.nodes())
-	w.frontier = append(w.frontier[:0], starts...) // sorted, so a heap
-	w.best.Reset(ef)
-	for _, k := range w.frontier {
-		w.visit(k.id())
-		if f.accept(k.id()) {
-			w.best.offer(k)
-		}
-	}
-	for len(w.frontier) > 0 {
-		at := w.frontier.pop()
-		if at > w.best.bound() {
-			break
-		}
-		batch := w.unvisited(g.block(at.id(), 0))
-		distances := w.measure(g, query, batch)
-		for i, n := range batch {
-			k := makeKey(distances[i], n)
-			if k > w.best.bound() {
-				continue
-			}
-			w.frontier.push(k)
-			if f.accept(n) {
-				w.best.offer(k)
-			}
-		}
-		if w.measured > f.budget {
-			return false
-		}
-	}
-	return true
-}
-
 // search leaves in w.hits the answer to w.query.
 func (g *graph[T]) search(w *walker[T], p Params) {
 	w.hits.Reset(p.K)
@@ -203,47 +164,41 @@ func (g *graph[T]) search(w *walker[T], p Params) {
 }
 
 // approximate answers by a walk. It returns false where the exact scan is
-// called for: it would be cheaper, or the walk found too little.
+// called for: it would be cheaper, or walks found too little.
+//
+// A walk does not ask which nodes may be returned: it keeps so many that enough
+// of them may, and that costs less than asking at every step. Where the filter
+// goes against the query, they are too few, and the walk begins anew, wider.
 func (g *graph[T]) approximate(w *walker[T], p Params) bool {
-	matching := g.nodes() - g.vacant
+	matching, factor := g.nodes()-g.vacant, walkFactor
 	if p.Allow != nil {
-		matching = min(matching, p.Allow.Len())
-	}
-	// A walk in which one node in n/matching counts measures about
-	// exactFactor*ef*n/matching nodes, the exact scan matching.
-	if float64(matching)*float64(matching) <= exactFactor*float64(p.EF)*float64(g.nodes()) {
-		return false
+		matching, factor = min(matching, p.Allow.Len()), filteredFactor
 	}
 	w.measured = 0
 	defer func() { p.Work.gather(w.measured) }()
-	found := g.descend(w, w.query, 0)
-	if p.Allow == nil && g.vacant == 0 {
-		found = g.walk(w, w.query, found, 0, p.EF)
-	} else {
-		f := &filter{budget: matching, accept: func(node uint32) bool { return g.allowed(node, p.Allow) }}
-		if !g.walkFiltered(w, w.query, found, p.EF, f) {
-			return false
+	for ef := widened(p, matching, g.nodes()); ef < matching/factor; ef *= 4 {
+		for _, k := range g.walk(w, w.query, g.descend(w, w.query, 0), 0, ef) {
+			if w.hits.Full() && k>>32 > w.hits.bound()>>32 {
+				break
+			}
+			offerAllowed(&w.hits, k.distance(), g.members(k.id()), p.Allow)
 		}
-		found = w.best.sorted()
-	}
-	for _, k := range found {
-		if w.hits.Full() && k>>32 > w.hits.bound()>>32 {
-			break
-		}
-		offerAllowed(&w.hits, k.distance(), g.members(k.id()), p.Allow)
-	}
-	return w.hits.Full()
-}
-
-// allowed tells whether some slot that allow holds (any slot, if nil) holds node.
-func (g *graph[T]) allowed(node uint32, allow *Bitmap) bool {
-	if allow == nil {
-		return g.state[node]&vacant == 0
-	}
-	for _, slot := range g.members(node) {
-		if allow.Has(slot) {
+		if w.hits.Full() {
 			return true
 		}
+		w.hits.Reset(p.K)
 	}
 	return false
+}
+
+// widened is how many nodes a walk keeps so that it finds K of which matching of n
+// may be returned: as many as those K stand among, with two standard deviations,
+// and beside them as many as EF leaves where all may.
+func widened(p Params, matching, n int) int {
+	if matching == n {
+		return p.EF
+	}
+	k, share := float64(p.K), float64(max(1, matching))/float64(n)
+	among := (k + 2*math.Sqrt(k*(1-share))) / share
+	return min(p.EF, n) + int(min(among-k, float64(n)))
 }
