@@ -3,7 +3,6 @@ package index
 import (
 	"io"
 	"iter"
-	"math"
 	"sync"
 )
 
@@ -124,11 +123,7 @@ func (c *Config) prepare(dst, row []float32) error {
 		return err
 	}
 	for i, x := range dst {
-		// The sum rounds to the nearest whole number, halves to even, where |x| is
-		// at most 2^51.
-		const round = 3 << 51
-		code := min(max(float64(x)/float64(c.Step), -math.MaxInt8), math.MaxInt8)
-		dst[i] = float32((code + round) - round)
+		dst[i] = float32(codeOf(x, c.Step)) + 0 // the sum turns -0 into 0
 	}
 	return nil
 }

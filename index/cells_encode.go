@@ -1,9 +1,6 @@
 package index
 
-import (
-	"io"
-	"math"
-)
+import "io"
 
 // The body of cells:
 //
@@ -25,29 +22,31 @@ func (p *partition) encode(w io.Writer) error {
 	e.u32(uint32(p.trained))
 	e.u32(uint32(p.changed))
 	e.u32(uint32(len(p.cells)))
-	row := make([]float32, p.rows.dim)
+	row, codes := make([]float32, p.rows.dim), make([]int8, p.rows.dim)
 	for i := range p.cells {
 		l := &p.cells[i]
 		e.u32(uint32(l.len()))
 		e.u32s(l.ids)
 		p.home.get(row, &p.centres, i)
-		p.rows.encode(e, row)
+		p.rows.encode(e, row, codes)
 		for j := range l.ids {
 			p.rows.get(row, l, j)
-			p.rows.encode(e, row)
+			p.rows.encode(e, row, codes)
 		}
 	}
 	return e.flush()
 }
 
-func (y *cellLayout) encode(e *encoder, row []float32) {
+// encode writes a row, by way of codes.
+func (y *cellLayout) encode(e *encoder, row []float32, codes []int8) {
 	if !y.coded {
 		encodeValues(e, row)
 		return
 	}
-	for _, v := range row {
-		e.u8(uint8(int8(v)))
+	for i, v := range row {
+		codes[i] = int8(v)
 	}
+	encodeValues(e, codes)
 }
 
 // decode reads a row into dst.
@@ -56,14 +55,8 @@ func (y *cellLayout) decode(d *decoder, dst []float32) {
 		copy(dst, decodeRows[float32](d, uint64(len(dst))))
 		return
 	}
-	for len(dst) > 0 && d.err == nil {
-		part := d.read(min(len(dst), 8))
-		for i, b := range part {
-			if dst[i] = float32(int8(b)); dst[i] < -math.MaxInt8 {
-				d.fail("code %v", dst[i])
-			}
-		}
-		dst = dst[len(part):]
+	for i, v := range decodeRows[int8](d, uint64(len(dst))) {
+		dst[i] = float32(v)
 	}
 }
 

@@ -62,10 +62,14 @@ func encodeRow(dst []int8, row []float32, step float32) error {
 		if x-x != 0 {
 			return fmt.Errorf("%w: value %d is %v", ErrNotFinite, i, x)
 		}
-		code := math.RoundToEven(float64(x) / float64(step))
-		dst[i] = int8(max(-maxCode, min(maxCode, code)))
+		dst[i] = int8(codeOf(x, step))
 	}
 	return nil
+}
+
+// codeOf is the code of a finite value.
+func codeOf(x, step float32) float64 {
+	return max(-maxCode, min(maxCode, math.RoundToEven(float64(x)/float64(step))))
 }
 
 // rowAt is the row numbered i.
