@@ -15,6 +15,8 @@ type Filter struct {
 	Must    []Condition
 	Should  []Condition
 	MustNot []Condition
+	// keys are what it looks at of payloads, once it is prepared.
+	keys keySet
 }
 
 // Condition is one test; exactly one of its parts is set: Match or Range (of
@@ -63,20 +65,6 @@ func (f *Filter) empty() bool {
 	return f == nil || len(f.Must)+len(f.Should)+len(f.MustNot) == 0
 }
 
-// needsPayload tells whether any condition looks at the payload; a filter on
-// ids alone is answered without reading any.
-func (f *Filter) needsPayload() bool {
-	if f == nil {
-		return false
-	}
-	for _, c := range slices.Concat(f.Must, f.Should, f.MustNot) {
-		if c.Filter != nil && c.Filter.needsPayload() || c.Filter == nil && c.HasID == nil {
-			return true
-		}
-	}
-	return false
-}
-
 // maxConditions bounds the conditions of a filter, nested ones included: each may
 // be tried on every point.
 const maxConditions = 1000
@@ -90,7 +78,24 @@ func (f *Filter) prepared() (*Filter, error) {
 	if n := f.conditions(); n > maxConditions {
 		return nil, invalid("filter", "has %d conditions, the limit is %d", n, maxConditions)
 	}
-	return f.indexed(), nil
+	if f = f.indexed(); f != nil {
+		f.keys = make(keySet)
+		f.addKeys(f.keys)
+	}
+	return f, nil
+}
+
+// addKeys adds the payload keys that conditions look at.
+func (f *Filter) addKeys(to keySet) {
+	if f == nil {
+		return
+	}
+	for _, c := range slices.Concat(f.Must, f.Should, f.MustNot) {
+		if path := c.payloadKey(); path != "" {
+			to.add(path)
+		}
+		c.Filter.addKeys(to)
+	}
 }
 
 // conditions counts the conditions of a filter and of those nested in it.

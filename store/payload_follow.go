@@ -18,6 +18,7 @@ const payloadStep = groupPoints
 type payloadIndexes struct {
 	mu     sync.RWMutex
 	fields []*fieldIndex
+	keys   keySet // what they look at of payloads
 	// seq is the last change that they follow.
 	seq uint64
 	// pending is what the last commit, made or about to be made, changes.
@@ -66,7 +67,10 @@ func (p *payloadIndexes) define(indexes []PayloadIndex, seq uint64) {
 			x.end(nil)
 		}
 	}
-	p.fields, p.seq, p.pending = fields, seq, nil
+	p.fields, p.seq, p.pending, p.keys = fields, seq, nil, make(keySet)
+	for _, x := range fields {
+		p.keys.add(x.Key)
+	}
 }
 
 // end tells whoever waits for an index that nothing more comes.
@@ -86,7 +90,7 @@ func (p *payloadIndexes) valuesOf(g *ground, slot uint32) []slotValues {
 	}
 	out := make([]slotValues, len(p.fields))
 	point := g.slots.Get(slotKey(slot)) != nil
-	payload, err := g.payload(slot)
+	payload, err := g.payloadKeys(slot, p.keys)
 	for i, x := range p.fields {
 		if err != nil {
 			out[i].unread = true

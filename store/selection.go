@@ -45,7 +45,7 @@ func (s *selector) fits(slot uint32, id ID) (bool, error) {
 		return true, nil
 	case s.hi != nil && !s.hi.Has(slot):
 		return false, nil
-	case s.filter.needsPayload():
+	case len(s.filter.keys) > 0:
 		s.scanned++
 	}
 	return s.ground.fits(s.filter, id, slot)
@@ -131,10 +131,13 @@ func (c *Collection) selection(ctx context.Context, f *Filter) (*index.Bitmap, e
 // fits tells whether a filter selects a slot that holds a point, reading its
 // payload if the filter asks for it.
 func (g *ground) fits(f *Filter, id ID, slot uint32) (bool, error) {
+	if f.empty() {
+		return true, nil
+	}
 	var p Payload
-	if f.needsPayload() {
+	if len(f.keys) > 0 {
 		var err error
-		if p, err = g.payload(slot); err != nil {
+		if p, err = g.payloadKeys(slot, f.keys); err != nil {
 			return false, err
 		}
 	}
