@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
+	"strings"
 )
 
 // Limits on what one point may carry.
@@ -83,12 +85,13 @@ func decodePayload(data []byte) (Payload, error) {
 func plainNumbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:
-		if i, err := v.Int64(); err == nil {
-			return i
-		}
-		var u uint64
-		if err := json.Unmarshal([]byte(v), &u); err == nil {
-			return u
+		if !strings.ContainsAny(string(v), ".eE") {
+			if i, err := v.Int64(); err == nil {
+				return i
+			}
+			if u, err := strconv.ParseUint(string(v), 10, 64); err == nil {
+				return u
+			}
 		}
 		f, _ := v.Float64()
 		if math.IsInf(f, 0) {
