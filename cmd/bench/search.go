@@ -71,14 +71,6 @@ func (s *searching) arena(ctx context.Context, name string) (*arena, error) {
 		q.truth, q.rounds = exactNeighbours(set.base, q.rows, neighbours), 1+400/q.rows.Rows
 	}
 	s.logf("%s: %d rows of %d, %d queries to tune and %d to report", name, set.base.Rows, set.base.Cols, set.tune.Rows, set.report.Rows)
-	if a.ours, err = a.collections(ctx); err != nil {
-		return nil, err
-	}
-	for _, c := range a.ours {
-		if err := a.tune(ctx, c); err != nil {
-			return nil, err
-		}
-	}
 	return a, a.startLibraries(ctx)
 }
 
@@ -120,11 +112,15 @@ func (a *arena) race(ctx context.Context, bounds []float64, libraries ...string)
 		}
 		return f
 	}
+	mine, err := a.collections(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, bound := range bounds {
 		if a.quick {
 			bound = unbounded // few points bear what a collection costs by itself
 		}
-		us = append(us, add(a.ours, ours, bound))
+		us = append(us, add(mine, ours, bound))
 	}
 	for _, name := range libraries {
 		built, err := a.libraries.of(ctx, a, name)

@@ -20,13 +20,9 @@ func (s *searching) churn(ctx context.Context) error {
 	memory := figure{Name: "search.8c", What: "bytes of memory after both, beside a fresh build, the worse", Floor: ptr(1.3), Goal: ptr(1.1), Better: lower}
 	stall := figure{Name: "search.8d", What: "longest search meanwhile, ms, beside the longest step of a thread that searches nothing", Floor: ptr(3.0), Goal: ptr(1.5), Better: lower}
 	defer func() { s.addAll([]figure{replaced, deleted, memory, stall}) }()
-	a, err := s.arena(ctx, "words")
-	if a == nil || err != nil {
+	a, c, err := s.quickest(ctx, "words")
+	if c == nil || err != nil {
 		return err
-	}
-	c := best(a.ours, ours, unbounded, targets)[0]
-	if c == nil {
-		return nil
 	}
 	n := 40_000
 	if s.quick {

@@ -52,27 +52,33 @@ type point struct {
 	recall, qps float64
 }
 
-// tune measures the knobs on the tuning queries, the median of three times, up to
-// where three one after another find more than any figure asks for.
+// tune measures the knobs on the tuning queries, up to where three one after
+// another find more than any figure asks for; and those that no other beats twice
+// more, for the median.
 func (a *arena) tune(ctx context.Context, c *contender) error {
 	const ample = .998
 	for knob, times := c.promises, 0; knob < len(c.knobs) && times < 3; knob++ {
-		var p point
-		var rates []float64
-		for range 3 {
-			var err error
-			if p, err = c.at(ctx, knob, a.tuning); err != nil {
-				return err
-			}
-			rates = append(rates, p.qps)
+		p, err := c.at(ctx, knob, a.tuning)
+		if err != nil {
+			return err
 		}
-		p.qps = median(rates)
 		if times++; p.recall < ample {
 			times = 0
 		}
 		c.tuned = append(c.tuned, p)
 	}
 	c.tuned = front(c.tuned)
+	for i, p := range c.tuned {
+		rates := []float64{p.qps}
+		for range 2 {
+			again, err := c.at(ctx, p.knob, a.tuning)
+			if err != nil {
+				return err
+			}
+			rates = append(rates, again.qps)
+		}
+		c.tuned[i].qps = median(rates)
+	}
 	for _, p := range c.tuned {
 		a.logf("  %s, %s: %s: recall %.4f, %.0f a second", a.set.name, c.name, c.knobs[p.knob], p.recall, p.qps)
 	}

@@ -23,13 +23,9 @@ func (s *searching) filters(ctx context.Context) error {
 		rates[i] = figure{Name: "search.7" + "efgh"[i:i+1], What: "words, a filter selects " + share.name + ": queries a CPU second, beside no filter", Floor: ptr(.5), Goal: ptr(1.0), Better: higher}
 	}
 	defer func() { s.addAll(append(recalls, rates...)) }()
-	a, err := s.arena(ctx, "words")
-	if a == nil || err != nil {
+	a, c, err := s.quickest(ctx, "words")
+	if c == nil || err != nil {
 		return err
-	}
-	c := best(a.ours, ours, unbounded, targets)[0]
-	if c == nil {
-		return nil
 	}
 	const asked = 200
 	some := queries{rows: pick(a.set.report, 0, asked, 1), rounds: 1}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"gonum.org/v1/gonum/blas/blas32"
 
@@ -28,11 +29,13 @@ var configurations = []struct {
 	sets   []string
 	config store.Config
 }{
-	{"deep, 32 numbers", []string{"mnist"}, store.Config{Encoder: embed.Deep, Dim: 32}},
-	{"linear, 32 numbers", []string{"mnist", "million"}, store.Config{Encoder: embed.Linear, Dim: 32}},
-	{"deep, 64 numbers", []string{"words", "cifar"}, store.Config{Encoder: embed.Deep, Dim: 64}},
-	{"linear, 64 numbers", []string{"words", "cifar"}, store.Config{Encoder: embed.Linear, Dim: 64}},
-	{"as it comes", []string{"cifar", "openai", "bert"}, store.Config{}},
+	{"linear 32, cells", []string{"mnist", "million"}, store.Config{Encoder: embed.Linear, Dim: 32, Engine: store.EngineCells, Rows: store.RowsMemory}},
+	{"linear 32, graph", []string{"mnist", "million"}, store.Config{Encoder: embed.Linear, Dim: 32, Engine: store.EngineHNSW, Rows: store.RowsMemory}},
+	{"linear 32, cells, rows on disk", []string{"mnist"}, store.Config{Encoder: embed.Linear, Dim: 32, Engine: store.EngineCells, Rows: store.RowsDisk}},
+	{"deep 32, cells, rows on disk", []string{"mnist"}, store.Config{Encoder: embed.Deep, Dim: 32, Engine: store.EngineCells, Rows: store.RowsDisk}},
+	{"linear 64, cells", []string{"words", "cifar"}, store.Config{Encoder: embed.Linear, Dim: 64, Engine: store.EngineCells, Rows: store.RowsMemory}},
+	{"linear 64, graph", []string{"words", "cifar"}, store.Config{Encoder: embed.Linear, Dim: 64, Engine: store.EngineHNSW, Rows: store.RowsMemory}},
+	{"as it comes", []string{"mnist", "words", "million", "cifar", "openai", "bert"}, store.Config{}},
 }
 
 // few is how many rows are scanned exactly in no time.
@@ -55,9 +58,9 @@ func (c *contender) setKnobs(ctx context.Context, a *arena) (qs []store.Query, e
 		}
 	}
 	c.promises = len(qs)
-	for _, ef := range []int{10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768} {
-		for _, rerank := range []int{ef / 4, ef / 2, 3 * ef / 4, ef} {
-			if rerank >= neighbours {
+	for _, ef := range []int{12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768} {
+		for _, rerank := range []int{12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 192, 256} {
+			if rerank <= ef {
 				add(fmt.Sprintf("ef %d, rerank %d", ef, rerank), store.Query{EF: ef, Rerank: rerank})
 			}
 		}
@@ -71,11 +74,14 @@ func (c *contender) setKnobs(ctx context.Context, a *arena) (qs []store.Query, e
 // promised are the recalls that users ask for.
 var promised = []float64{.90, .95, .99}
 
-// collections opens every configuration for the set, fitted.
+// collections are all configurations for the set, fitted and tuned; they are opened
+// once.
 func (a *arena) collections(ctx context.Context) ([]*contender, error) {
-	var out []*contender
+	if a.ours != nil {
+		return a.ours, nil
+	}
 	for _, cfg := range configurations {
-		if !slices.Contains(cfg.sets, a.set.name) || a.quick && len(out) > 0 {
+		if !slices.Contains(cfg.sets, a.set.name) || a.quick && len(a.ours) > 0 {
 			continue
 		}
 		cfg.config.Source, cfg.config.Metric = source.Vector{}, a.set.metric
@@ -83,9 +89,23 @@ func (a *arena) collections(ctx context.Context) ([]*contender, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s, %s: %w", a.set.name, cfg.name, err)
 		}
-		out = append(out, c)
+		a.ours = append(a.ours, c)
+		if err := a.tune(ctx, c); err != nil {
+			return nil, err
+		}
 	}
-	return out, nil
+	return a.ours, nil
+}
+
+// quickest is the one of ours that is fastest at the first target; nil where there
+// is no data, or nothing finds enough.
+func (s *searching) quickest(ctx context.Context, set string) (*arena, *contender, error) {
+	a, err := s.arena(ctx, set)
+	if a == nil || err != nil {
+		return nil, nil, err
+	}
+	mine, err := a.collections(ctx)
+	return a, best(mine, ours, unbounded, targets)[0], err
 }
 
 // collection opens one, and fits it where it is not kept from another run.
@@ -123,6 +143,7 @@ func (a *arena) collection(ctx context.Context, name string, cfg store.Config) (
 	c.ask = func(ctx context.Context, knob int, q queries) ([]int32, float64, error) {
 		return askOurs(ctx, col, qs[knob], q)
 	}
+	settle()
 	if _, _, err := c.ask(ctx, c.promises, a.tuning); err != nil { // what searches keep is held from here on
 		return nil, errors.Join(err, c.close())
 	}
@@ -229,6 +250,19 @@ func hitIDs(ids []int32, hits []store.Hit) []int32 {
 		ids = append(ids, int32(n))
 	}
 	return ids
+}
+
+// settle waits until nothing works in the background: an open collection reads its
+// rows into memory there.
+func settle() {
+	const look, quiet = 100 * time.Millisecond, 2 * time.Millisecond
+	for still := 0; still < 5; {
+		before := cpuTime()
+		time.Sleep(look)
+		if still++; cpuTime()-before > quiet {
+			still = 0
+		}
+	}
 }
 
 // heldBytes is the memory that the program holds on to.

@@ -32,7 +32,11 @@ func (s *searching) promises(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, c := range a.ours {
+		mine, err := a.collections(ctx)
+		if err != nil {
+			return err
+		}
+		for _, c := range mine {
 			for i, asked := range promised {
 				got, _, err := a.kept(ctx, c, asked, a.reported)
 				if err != nil {
