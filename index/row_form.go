@@ -109,8 +109,11 @@ func (f RowForm) onGrid(x float32) float32 { return float32((float64(x) - f.Offs
 // holds tells whether a grid gives x back.
 func (f RowForm) holds(x float32) bool {
 	k := math.RoundToEven((float64(x) - f.Offset) / f.Step)
-	return k >= 0 && k < gridValues && float32(f.Offset+k*f.Step) == x
+	return k >= 0 && k < gridValues && f.fromGrid(float32(k)) == x
 }
+
+// fromGrid is the value at a place on the grid.
+func (f RowForm) fromGrid(k float32) float32 { return float32(f.Offset + float64(k)*f.Step) }
 
 // Validate tells what is wrong with a form: ErrParams.
 func (f RowForm) Validate() error {

@@ -12,9 +12,10 @@ import (
 
 // rowPage is memory for as many rows as a page of a slotTable has slots.
 type rowPage struct {
-	data []byte
-	held [pageSize / 64]uint64 // bits of the slots that have a row
-	n    int                   // how many are set
+	data  []byte
+	given bool                  // data is not of the heap
+	held  [pageSize / 64]uint64 // bits of the slots that have a row
+	n     int                   // how many are set
 }
 
 func (p *rowPage) has(slot uint32) bool {
@@ -89,14 +90,17 @@ func (r *Rows) Len() int {
 	return n
 }
 
-// Bytes is the memory held.
+// Bytes is the memory held, without what was given.
 func (r *Rows) Bytes() int64 {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	total := int64(8 * cap(r.pages))
 	for _, p := range r.pages {
 		if p != nil {
-			total += int64(cap(p.data)) + pageSize/8 + 32
+			total += int64(unsafe.Sizeof(*p))
+			if !p.given {
+				total += int64(cap(p.data))
+			}
 		}
 	}
 	return total
@@ -118,15 +122,14 @@ func (r *Rows) Put(slot uint32, row []float32) bool {
 func (r *Rows) Reserve(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	first, pages := len(r.pages), (n+pageSize-1)>>pageBits
-	if pages <= first {
+	first := len(r.pages)
+	if r.Size(n) <= r.Size(first<<pageBits) {
 		return
 	}
-	size := pageSize * r.stride()
-	memory := make([]byte, (pages-first)*size)
+	memory := make([]byte, r.Size(n)-r.Size(first<<pageBits))
 	adviseHuge(memory)
-	for i := range pages - first {
-		r.pages = append(r.pages, &rowPage{data: memory[i*size : (i+1)*size : (i+1)*size]})
+	for _, data := range r.cut(memory) {
+		r.pages = append(r.pages, &rowPage{data: data})
 	}
 }
 
@@ -144,9 +147,7 @@ func (r *Rows) put(slot uint32, row []float32) bool {
 		return false
 	}
 	i := int(slot >> pageBits)
-	if i >= len(r.pages) {
-		r.pages = append(r.pages, make([]*rowPage, i+1-len(r.pages))...)
-	}
+	r.grow(i + 1)
 	if r.pages[i] == nil {
 		r.pages[i] = &rowPage{data: make([]byte, pageSize*r.stride())}
 	}

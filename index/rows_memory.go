@@ -1,0 +1,108 @@
+package index
+
+import "github.com/latentdb/latentdb/index/internal/packed"
+
+// Rows may lie in memory that is given to them, such as a mapped file. Such memory
+// is in use from the Move or Swap that gives it until another one, or Drop, has
+// returned: no call reads or writes it after that. One Move, Swap or Drop at a
+// time; all other calls may run beside them.
+
+// Size is how many bytes of given memory hold the rows of the slots below n: whole
+// pages of 1,024 slots.
+func (r *Rows) Size(n int) int {
+	return (n + pageSize - 1) >> pageBits * pageSize * r.stride()
+}
+
+// Move moves rows into memory of a length that Size gives, as many of the first
+// slots' as it has room for; slots that come later have their rows put there. What
+// the memory holds of slots without a row stays as it is. It copies page by page,
+// and other calls wait for a page at most.
+func (r *Rows) Move(memory []byte) {
+	for i, data := range r.cut(memory) {
+		r.moveTo(data, i)
+	}
+}
+
+// cut is memory by pages.
+func (r *Rows) cut(memory []byte) [][]byte {
+	size := pageSize * r.stride()
+	pages := make([][]byte, len(memory)/size)
+	for i := range pages {
+		pages[i] = memory[i*size : (i+1)*size : (i+1)*size]
+	}
+	return pages
+}
+
+func (r *Rows) moveTo(data []byte, i int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.grow(i + 1)
+	p := r.pages[i]
+	if p == nil {
+		p = new(rowPage)
+		r.pages[i] = p
+	}
+	if p.n > 0 {
+		copy(data, p.data)
+	}
+	p.data, p.given = data, true
+}
+
+// grow makes the list of pages at least n long.
+func (r *Rows) grow(n int) {
+	if n > len(r.pages) {
+		r.pages = append(r.pages, make([]*rowPage, n-len(r.pages))...)
+	}
+}
+
+// Swap takes other memory for that of the Move before: the caller answers for it
+// that both hold the same. It returns the slots that have a row there at the moment
+// from which nothing is put into the memory before.
+func (r *Rows) Swap(memory []byte) *Bitmap {
+	held := new(Bitmap)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, data := range r.cut(memory) {
+		p := r.pages[i]
+		p.data = data
+		for w, word := range p.held {
+			held.setWord(i<<(pageBits-6)+w, word)
+		}
+	}
+	return held
+}
+
+// Keep says that the row of a slot lies in the memory that was given, in this form:
+// what Put would have put there.
+func (r *Rows) Keep(slot uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.page(slot); p != nil && p.given {
+		p.set(slot)
+	}
+}
+
+// Drop forgets all rows and lets go of the memory.
+func (r *Rows) Drop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pages = nil
+}
+
+// Row copies the row of a slot to dst, of Dim values, and tells whether it is held.
+func (r *Rows) Row(dst []float32, slot uint32) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	p := r.page(slot)
+	if p == nil || !p.has(slot) {
+		return false
+	}
+	row := r.at(p, slot)
+	for i := range dst {
+		dst[i] = packed.At(row, r.packed, i)
+		if r.packed == packed.Uint8 {
+			dst[i] = r.form.fromGrid(dst[i])
+		}
+	}
+	return true
+}
