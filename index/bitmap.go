@@ -44,13 +44,6 @@ func (b *Bitmap) Set(slot uint32) {
 	}
 }
 
-// setWord adds the slots whose bits are set from slot 64·w on.
-func (b *Bitmap) setWord(w int, word uint64) {
-	for ; word != 0; word &= word - 1 {
-		b.Set(uint32(w<<6 + bits.TrailingZeros64(word)))
-	}
-}
-
 // Bytes is the memory held.
 func (b *Bitmap) Bytes() int64 { return int64(cap(b.words)) * 8 }
 

@@ -4,8 +4,8 @@ import "github.com/latentdb/latentdb/index/internal/packed"
 
 // Rows may lie in memory that is given to them, such as a mapped file. Such memory
 // is in use from the Move or Swap that gives it until another one, or Drop, has
-// returned: no call reads or writes it after that. One Move, Swap or Drop at a
-// time; all other calls may run beside them.
+// returned: no call reads or writes it after that. Moves and Swaps come one at a time;
+// all other calls may run beside them.
 
 // Size is how many bytes of given memory hold the rows of the slots below n: whole
 // pages of 1,024 slots.
@@ -56,18 +56,16 @@ func (r *Rows) grow(n int) {
 }
 
 // Swap takes other memory for that of the Move before: the caller answers for it
-// that both hold the same. It returns the slots that have a row there at the moment
-// from which nothing is put into the memory before.
-func (r *Rows) Swap(memory []byte) *Bitmap {
-	held := new(Bitmap)
+// that both hold the same. It returns which slots have a row there, 64 a word, at the
+// moment from which nothing is put into the memory before.
+func (r *Rows) Swap(memory []byte) (held []uint64) {
+	pages := r.cut(memory)
+	held = make([]uint64, len(pages)*pageSize/64)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, data := range r.cut(memory) {
-		p := r.pages[i]
-		p.data = data
-		for w, word := range p.held {
-			held.setWord(i<<(pageBits-6)+w, word)
-		}
+	for i, p := range r.pages[:min(len(pages), len(r.pages))] { // none, if dropped meanwhile
+		p.data = pages[i]
+		copy(held[i*pageSize/64:], p.held[:])
 	}
 	return held
 }

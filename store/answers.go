@@ -205,7 +205,11 @@ type Info struct {
 	Fit FitStatus
 	// PayloadIndexes are as the configuration names them.
 	PayloadIndexes []PayloadIndexInfo
-	// RAMBytes is the memory of the index, DiskBytes the size of the collection's files.
+	// Filling tells that ids or rows are still read in the background, after an open or
+	// a switch of generations: searches are slower until that has ended.
+	Filling bool
+	// RAMBytes is the memory of the index, of ids and of rows, where they are in
+	// memory; DiskBytes is the size of the collection's files.
 	RAMBytes, DiskBytes int64
 }
 

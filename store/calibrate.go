@@ -141,13 +141,13 @@ func (cal *calibration) findTruth(ctx context.Context) error {
 }
 
 // scanAll pushes all points to each query's neighbours in input space: by the rows
-// in memory, else by the stored records.
+// that are kept, else by the stored records.
 func (cal *calibration) scanAll(ctx context.Context, tops []*index.TopK) error {
 	gen, workers := cal.gen, cal.c.opts.Workers
 	if gen.rows != nil && gen.rows.Len() == gen.index.Len() {
 		var missed atomic.Bool
 		inParallel(workers, len(tops), func(q int) {
-			if ctx.Err() == nil && !gen.rows.Scan(tops[q], embed.Row(cal.rows, q), nil) {
+			if ctx.Err() == nil && !gen.scanRows(tops[q], embed.Row(cal.rows, q), nil) {
 				missed.Store(true)
 			}
 		})

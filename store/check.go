@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 
+	"github.com/latentdb/latentdb/index"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -86,7 +88,7 @@ func (r *CheckReport) note(format string, args ...any) {
 // Check reads the whole collection and verifies it: the pages and checksums of
 // its ground state, that ids, slots, records and counters agree, the checksums
 // of its models, and that the index holds exactly the points, each as the
-// model encodes it. Writers wait meanwhile. Cost: every record encoded once.
+// model encodes it, and rows that are kept are those of the records. Writers wait meanwhile. Cost: every record encoded once.
 func (c *Collection) Check(ctx context.Context) (*CheckReport, error) {
 	if c.stopped() {
 		return nil, ErrClosed
@@ -119,7 +121,30 @@ func (c *Collection) Check(ctx context.Context) (*CheckReport, error) {
 	if err != nil || !sound {
 		return out, err
 	}
+	c.checkRowsFile(gen, out)
 	return out, c.checkIndex(ctx, gen, out)
+}
+
+// checkRowsFile verifies the file that a generation's rows lie in, if it is there:
+// opening makes one that is missing.
+func (c *Collection) checkRowsFile(gen *generation, out *CheckReport) {
+	if gen.file == nil {
+		return
+	}
+	f, err := os.Open(gen.file.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		var h rowsHeader
+		if h, err = readRowsHeader(f); err == nil {
+			err = errors.Join(h.isOf(gen.rowsHeader(), c.published.Load()), verifyRows(f, h, c.stopped))
+		}
+		err = errors.Join(err, wrapped(f.Close()))
+	}
+	if err != nil {
+		out.note("rows of generation %d: %v", gen.number, err)
+	}
 }
 
 // checkSlots verifies that ids, slots, records, payloads, free slots and
@@ -232,6 +257,9 @@ func (c *Collection) checkIndex(ctx context.Context, gen *generation, out *Check
 		d := gen.width()
 		have := make([]float32, d)
 		for i, r := range chunk {
+			if row := rows[i*len(rows)/len(chunk):][:len(rows)/len(chunk)]; !gen.keepsRow(r.slot, row) {
+				out.note("id %s has another row than its record", r.id)
+			}
 			if !gen.index.Row(have, r.slot) {
 				out.note("id %s is not in the index", r.id)
 				continue
@@ -251,6 +279,28 @@ func (c *Collection) checkIndex(ctx context.Context, gen *generation, out *Check
 		out.note("the index holds %d slots, %d of them points", n, held)
 	}
 	return err
+}
+
+// keepsRow tells whether a row that is kept of a slot, if one is, is the one given,
+// but for what RowFloat16 rounds.
+func (g *generation) keepsRow(slot uint32, want []float32) bool {
+	if g.rows == nil {
+		return true
+	}
+	have, held := make([]float32, len(want)), false
+	if !g.touchRows(func() { held = g.rows.Row(have, slot) }) || !held {
+		return true
+	}
+	tolerance := float32(0)
+	if g.rows.Form().Kind == index.RowFloat16 {
+		tolerance = 1e-3
+	}
+	for i, x := range want {
+		if !(max(have[i]-x, x-have[i]) <= tolerance*(1e-3+max(x, -x))) {
+			return false
+		}
+	}
+	return true
 }
 
 // sameRow compares index rows. Encoding one record alone may round otherwise

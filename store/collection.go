@@ -58,6 +58,7 @@ type Collection struct {
 	indexerDone chan struct{}
 	stop        chan struct{} // closed when background work must end
 	fills       sync.WaitGroup
+	filling     atomic.Int32 // how many of them bring to memory what searches are quicker by
 
 	payloadIndexes payloadIndexes
 
@@ -166,7 +167,7 @@ func (c *Collection) start() error {
 	if err := c.loadActive(active); err != nil {
 		return err
 	}
-	c.fills.Go(c.fillIDs)
+	c.fill("ids", c.fillIDs)
 	c.fillRows(c.active.Load())
 	c.payloadIndexes.define(cfg.PayloadIndexes, c.published.Load())
 	c.buildPayloadIndexes()
@@ -235,6 +236,7 @@ func (c *Collection) close(save bool) error {
 	c.payloadIndexes.builders.Wait()
 	c.fits.running.Wait()
 	c.fills.Wait()
+	c.release(c.active.Load())
 	var errs []error
 	if gen := c.active.Load(); save && gen.model != nil && !c.temporary {
 		if err := gen.drain(); err != nil {
@@ -343,7 +345,8 @@ func (c *Collection) Info(ctx context.Context) (Info, error) {
 	gen := c.active.Load()
 	info := Info{
 		Name: c.name, Config: c.Config(), Points: int(c.points.Load()), Generation: gen.number,
-		Seq: c.published.Load(), Fit: c.FitStatus(), PayloadIndexes: c.payloadIndexes.infos(),
+		Seq: c.published.Load(), Fit: c.FitStatus(), Filling: c.filling.Load() > 0,
+		PayloadIndexes: c.payloadIndexes.infos(),
 	}
 	if gen.fitted != nil {
 		info.Features = gen.fitted.Width()
@@ -353,6 +356,7 @@ func (c *Collection) Info(ctx context.Context) (Info, error) {
 	if gen.index != nil {
 		info.Indexed, info.RAMBytes = gen.index.Len(), gen.memory()
 	}
+	info.RAMBytes += c.ids.bytes()
 	info.Indexed = min(info.Indexed, info.Points)
 	var err error
 	info.DiskBytes, err = dirBytes(c.dir)

@@ -107,7 +107,7 @@ type Config struct {
 	Encoder embed.Encoder
 	// Engine is the index of the latents. Default "auto".
 	Engine string
-	// Rows is where feature rows are read from when candidates are scored in input
+	// Rows is where the feature rows are kept that candidates are scored by in input
 	// space: RowsMemory, RowsDisk, or RowsAuto, the default.
 	Rows string
 	// Recall is the share of the true nearest neighbours that answers aim at,

@@ -254,8 +254,8 @@ func removeAll(pattern string) error {
 
 var generationName = regexp.MustCompile(`^gen-[0-9]{6,}$`)
 
-// removeStrays removes the directories of generations that are not kept: what a
-// crash left of a fit.
+// removeStrays removes what a crash left: the directories of generations that are
+// not kept, and in the others files that were not finished.
 func (c *Collection) removeStrays(kept []uint64) error {
 	field := filepath.Join(c.dir, fieldDir(defaultField))
 	entries, err := os.ReadDir(field)
@@ -265,7 +265,10 @@ func (c *Collection) removeStrays(kept []uint64) error {
 	for _, e := range entries {
 		path := filepath.Join(field, e.Name())
 		isKept := slices.ContainsFunc(kept, func(n uint64) bool { return c.generationDir(n) == path })
-		if !isKept && generationName.MatchString(e.Name()) {
+		switch {
+		case isKept:
+			err = errors.Join(err, removeAll(filepath.Join(path, "*"+temporaryMark+"*")))
+		case generationName.MatchString(e.Name()):
 			err = errors.Join(err, os.RemoveAll(path))
 		}
 	}

@@ -243,9 +243,14 @@ func (r *fitRun) tell(status FitStatus) {
 }
 
 // make trains, encodes, indexes, measures and switches.
-func (r *fitRun) make(ctx context.Context) (*Report, error) {
+func (r *fitRun) make(ctx context.Context) (_ *Report, err error) {
 	c := r.c
 	gen := &generation{number: r.number, tail: newTail()}
+	defer func() {
+		if err != nil {
+			c.release(gen)
+		}
+	}()
 	gen.stats.Seq = c.published.Load()
 	if r.opts.FineTune {
 		r.from = c.active.Load()
@@ -281,7 +286,7 @@ func (r *fitRun) make(ctx context.Context) (*Report, error) {
 	if err := c.measure(ctx, gen, sample); err != nil {
 		return nil, err
 	}
-	if err := c.persist(gen); err != nil {
+	if err := errors.Join(c.persist(gen), c.saveRows(gen)); err != nil {
 		return nil, err
 	}
 	if err := r.finishReport(gen); err != nil {

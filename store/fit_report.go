@@ -48,7 +48,7 @@ func (r *fitRun) finishReport(gen *generation) error {
 	n := float64(max(1, gen.index.Len()))
 	rep.Points, gen.stats.Points = gen.index.Len(), gen.index.Len()
 	rep.BytesPerPoint = Bytes{
-		RAM: math.Round(float64(gen.memory())/n*10) / 10, Disk: math.Round(float64(disk)/n*10) / 10,
+		RAM: math.Round(float64(gen.memory()+r.c.ids.bytes())/n*10) / 10, Disk: math.Round(float64(disk)/n*10) / 10,
 		Input: float64(4 * rep.Features),
 	}
 	rep.Compression = float64(4*rep.Features) / float64(gen.model.CodeSize())

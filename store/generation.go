@@ -56,9 +56,11 @@ type generation struct {
 
 	index index.Index
 	tail  *tail
-	// rows are the feature rows that latent candidates are scored by, in memory;
-	// nil where they are read from the records.
+	// rows are the feature rows that latent candidates are scored by; nil where
+	// they are read from the records.
 	rows *index.Rows
+	// file is what the rows lie in; nil where that is memory.
+	file *rowsFile
 
 	indexer indexerState
 }
@@ -83,7 +85,7 @@ type fitStats struct {
 	HeldOut []uint32 `json:"held_out"`
 	// Examined are those of them that the report's errors and recalls are of.
 	Examined []uint32 `json:"examined,omitempty"`
-	// Rows is the form of the rows kept in memory; nil where none are.
+	// Rows is the form of the rows that are kept; nil where none are.
 	Rows *index.RowForm `json:"rows,omitempty"`
 	// Train are slots that training saw, as many as HeldOut.
 	Train []uint32 `json:"train"`

@@ -49,6 +49,7 @@ func (c *Collection) indexLoop() {
 		if gen.unsavedChanges() >= c.opts.SnapshotEvery {
 			c.trySaving(gen)
 		}
+		c.saveRowsIfDue(gen)
 	}
 }
 

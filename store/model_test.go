@@ -58,6 +58,7 @@ func TestModel(t *testing.T) {
 		cfg := Config{
 			Source: source.Vector{}, Metric: m.metric, Dim: 2,
 			Engine:  rapid.SampledFrom([]string{EngineAuto, EngineHNSW, EngineCells, EngineFlat, EngineCoder}).Draw(t, "engine"),
+			Rows:    rapid.SampledFrom([]string{RowsMemory, RowsDisk}).Draw(t, "rows"),
 			AutoFit: AutoFit{MinPoints: 8},
 		}
 		if m.c, err = m.db.CreateCollection(ctx, "model", cfg); err != nil {
@@ -361,10 +362,11 @@ func (m *machine) reopen(t *rapid.T) {
 	m.open(t)
 }
 
-// reopenRebuilt deletes derived files first: all, the snapshots, or the latents.
+// reopenRebuilt deletes derived files first: all, the snapshots, the
+// latents, or the rows.
 func (m *machine) reopenRebuilt(t *rapid.T) {
 	m.close(t)
-	pattern := rapid.SampledFrom([]string{"*", "*/*.snap", "*/latents*"}).Draw(t, "deleted")
+	pattern := rapid.SampledFrom([]string{"*", "*/*.snap", "*/latents*", "*/rows*"}).Draw(t, "deleted")
 	paths, err := filepath.Glob(filepath.Join(m.dir, "c-*", "default", pattern))
 	if err != nil {
 		t.Fatal(err)

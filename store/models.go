@@ -86,11 +86,7 @@ func (g *ground) generation(number uint64) (*generation, error) {
 	if gen.fitted, err = source.UnmarshalFitted(fitted); err != nil {
 		return nil, modelError(number, err)
 	}
-	cfg, err := g.config()
-	if err != nil {
-		return nil, err
-	}
-	return gen, gen.emptyRows(cfg, int(g.number(keyNextSlot)))
+	return gen, nil
 }
 
 func modelError(number uint64, err error) error {
@@ -128,6 +124,9 @@ func (c *Collection) loadGeneration(ctx context.Context, number uint64) (*genera
 		gen, err = g.generation(number)
 		return err
 	}); err != nil {
+		return nil, err
+	}
+	if err := c.emptyRows(gen); err != nil {
 		return nil, err
 	}
 	dir := c.generationDir(number)
@@ -327,6 +326,7 @@ func (c *Collection) switchTo(gen *generation, isNew bool) error {
 			c.log.Warn("removing a replaced generation", "generation", n, "error", err)
 		}
 	}
+	c.release(old)
 	c.trySaving(gen)
 	return nil
 }

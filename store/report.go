@@ -41,8 +41,8 @@ type Report struct {
 	// Int8RecallLoss is how much RecallAt10 loses by storing latents as int8; 0
 	// where they are kept as float32 because it would be too much.
 	Int8RecallLoss float64 `json:"int8_recall_loss"`
-	// BytesPerPoint is measured: RAM of the index, disk of the derived files,
-	// and a feature row as float32.
+	// BytesPerPoint is measured: RAM of the index, of ids and of rows, where
+	// they are in memory, disk of the derived files, and a feature row as float32.
 	BytesPerPoint Bytes `json:"bytes_per_point"`
 	// Compression is input bytes per byte of latent.
 	Compression float64 `json:"compression"`

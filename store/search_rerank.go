@@ -6,14 +6,11 @@ import (
 	"github.com/latentdb/latentdb/index"
 )
 
-// rerank scores latent candidates exactly in input space: by the rows in memory,
+// rerank scores latent candidates exactly in input space: by the rows that are kept,
 // and where there are none by the stored records.
 func (s *search) rerank(found []index.Hit) ([]index.Hit, error) {
 	top := index.NewTopK(s.wanted())
-	known := 0
-	if s.gen.rows != nil {
-		known = s.gen.rows.Rescore(found, s.row)
-	}
+	known := s.gen.rescore(found, s.row)
 	for _, h := range found[:known] {
 		top.Push(h)
 	}
@@ -61,7 +58,7 @@ func (s *search) rerankStored(top *index.TopK, found []index.Hit) error {
 // there. Cost otherwise: every record decoded.
 func (s *search) scanInput(ctx context.Context) ([]index.Hit, error) {
 	top := index.NewTopK(s.wanted())
-	if rows := s.gen.rows; rows != nil && rows.Len() == int(s.c.points.Load()) && rows.Scan(top, s.row, s.allow) && s.unchanged() {
+	if rows := s.gen.rows; rows != nil && rows.Len() == int(s.c.points.Load()) && s.gen.scanRows(top, s.row, s.allow) && s.unchanged() {
 		return top.AppendTo(nil), nil
 	}
 	s.readStored = true

@@ -1,0 +1,105 @@
+package store
+
+import (
+	"sync"
+	"unsafe"
+
+	"github.com/latentdb/latentdb/index"
+)
+
+// pointIDs keeps the ids of slots in memory where they are numbers, so that an
+// answer needs no transaction: 8 bytes a slot. Other ids are read when asked for.
+type pointIDs struct {
+	mu    sync.RWMutex
+	pages []*idPage
+}
+
+// idPageSize is how many slots a page of ids is for.
+const idPageSize = 1024
+
+type idPage struct {
+	numbers [idPageSize]uint64
+	held    index.Bitmap // by place on the page
+}
+
+// follow enters what became of slots.
+func (t *pointIDs) follow(changed map[uint32]slotChange) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for slot, ch := range changed {
+		if ch.point == nil {
+			t.put(slot, ID{})
+		} else {
+			t.put(slot, ch.point.id)
+		}
+	}
+}
+
+// put keeps the id of a slot; the caller holds mu.
+func (t *pointIDs) put(slot uint32, id ID) {
+	p, at := int(slot/idPageSize), slot%idPageSize
+	if p >= len(t.pages) {
+		t.pages = append(t.pages, make([]*idPage, p+1-len(t.pages))...)
+	}
+	switch {
+	case id.kind == idNum:
+		if t.pages[p] == nil {
+			t.pages[p] = new(idPage)
+		}
+		t.pages[p].numbers[at] = id.num
+		t.pages[p].held.Set(at)
+	case t.pages[p] != nil:
+		t.pages[p].held.Clear(at)
+	}
+}
+
+// bytes is the memory held.
+func (t *pointIDs) bytes() int64 {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	total := int64(cap(t.pages)) * 8
+	for _, p := range t.pages {
+		if p != nil {
+			total += int64(unsafe.Sizeof(*p)) + p.held.Bytes()
+		}
+	}
+	return total
+}
+
+// of gives the ids of hits; false where one is not known.
+func (t *pointIDs) of(hits []index.Hit) ([]ID, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	ids := make([]ID, len(hits))
+	for i, h := range hits {
+		p, at := int(h.Slot/idPageSize), h.Slot%idPageSize
+		if p >= len(t.pages) || t.pages[p] == nil || !t.pages[p].held.Has(at) {
+			return nil, false
+		}
+		ids[i] = NumID(t.pages[p].numbers[at])
+	}
+	return ids, true
+}
+
+// fillIDs reads the ids of all slots into memory.
+func (c *Collection) fillIDs() error {
+	next := []byte{0, 0, 0, 0}
+	for next != nil && !c.stopped() {
+		if err := c.fillSomeIDs(&next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillSomeIDs reads the next ids while no change becomes visible.
+func (c *Collection) fillSomeIDs(next *[]byte) error {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	c.ids.mu.Lock()
+	defer c.ids.mu.Unlock()
+	return c.view(func(g *ground) (err error) {
+		*next, err = g.entriesFrom(*next, func(slot uint32, e slotEntry) { c.ids.put(slot, e.id) })
+		return err
+	})
+}

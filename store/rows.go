@@ -1,0 +1,304 @@
+package store
+
+import (
+	"errors"
+	"os"
+
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/latentdb/latentdb/embed"
+	"github.com/latentdb/latentdb/index"
+)
+
+// Where a fitted generation has the feature rows that candidates are scored by: packed,
+// in one, two or four bytes a value, whichever loses nothing. Both are filled from the
+// records after an open, in the background.
+const (
+	// RowsAuto is RowsMemory for vector collections while the rows take at most 1 GiB,
+	// else RowsDisk. Other collections, whose searches are of latents as a rule, have
+	// no rows: candidates are read and decoded, at microseconds each.
+	RowsAuto = "auto"
+	// RowsMemory has them in memory.
+	RowsMemory = "ram"
+	// RowsDisk has them in a file that is mapped into memory: as fast while the
+	// system's cache holds what is asked for, and no memory of the process but for what
+	// changed since the file was written. Windows, where a file in use cannot be
+	// replaced, has them in memory.
+	RowsDisk = "disk"
+)
+
+// maxAutoRows is as much as RowsAuto keeps in memory.
+const maxAutoRows = 1 << 30
+
+// makeRows gives a generation that is being made its rows, if the collection wants
+// them. sample tells in how many bytes a value can be kept.
+func (c *Collection) makeRows(gen *generation, sample blas32.General) error {
+	values := make([]float32, 0, sample.Rows*sample.Cols)
+	for i := range sample.Rows {
+		values = append(values, embed.Row(sample, i)...)
+	}
+	form := index.LosslessRowForm(values)
+	if c.rowsPlace(gen, form) == "" {
+		return nil
+	}
+	gen.stats.Rows = &form
+	if err := c.emptyRows(gen); err != nil || gen.file == nil {
+		return err
+	}
+	gen.file.full.Store(true) // as soon as all points are encoded
+	return gen.file.begin(int(c.slots.Load()))
+}
+
+// rowsPlace is where the rows of a generation belong; nowhere is "".
+func (c *Collection) rowsPlace(gen *generation, form index.RowForm) string {
+	cfg := c.Config()
+	place := cfg.Rows
+	if place == RowsAuto {
+		switch size := float64(c.slots.Load()) * float64(gen.fitted.Width()*form.Bytes()); {
+		case !cfg.isVector():
+			return ""
+		case size > maxAutoRows:
+			place = RowsDisk
+		default:
+			place = RowsMemory
+		}
+	}
+	if !canMap {
+		place = RowsMemory
+	}
+	return place
+}
+
+// emptyRows makes the rows of a generation in the form that the fit chose, if it chose
+// one: with room in memory, or for a file to come.
+func (c *Collection) emptyRows(gen *generation) (err error) {
+	if gen.stats.Rows == nil {
+		return nil
+	}
+	if gen.rows, err = index.NewRows(gen.fitted.Width(), c.Config().Metric, *gen.stats.Rows); err != nil {
+		return err
+	}
+	if c.rowsPlace(gen, *gen.stats.Rows) == RowsMemory {
+		gen.rows.Reserve(int(c.slots.Load()))
+		return nil
+	}
+	gen.file = &rowsFile{path: rowsPath(c.generationDir(gen.number)), rows: gen.rows, log: c.log, stop: c.stopped}
+	return nil
+}
+
+// keepRow keeps the feature row of a slot, where a generation does; nil is of a slot
+// without a point.
+func (g *generation) keepRow(slot uint32, feature []float32) {
+	if g.rows == nil || g.file != nil && !g.file.keeps.Load() {
+		return
+	}
+	g.touchRows(func() {
+		if feature == nil {
+			g.rows.Delete(slot)
+		} else {
+			g.rows.Put(slot, feature)
+		}
+	})
+	if g.file != nil {
+		g.file.changes.Add(1)
+	}
+}
+
+// rescore is index.Rows.Rescore: no hit is scored where there are no rows.
+func (g *generation) rescore(hits []index.Hit, row []float32) (known int) {
+	if g.rows != nil && !g.touchRows(func() { known = g.rows.Rescore(hits, row) }) {
+		return 0
+	}
+	return known
+}
+
+// scanRows is index.Rows.Scan; false too where the rows are lost on the way.
+func (g *generation) scanRows(top *index.TopK, row []float32, allow *index.Bitmap) (measured bool) {
+	return g.touchRows(func() { measured = g.rows.Scan(top, row, allow) }) && measured
+}
+
+// touchRows runs f, which reads or writes rows, and gives them up where the file no
+// longer backs them.
+func (g *generation) touchRows(f func()) bool {
+	if g.file == nil {
+		f()
+		return true
+	}
+	err := guarded("rows", func() error { f(); return nil })
+	if err != nil {
+		g.file.lose(err)
+	}
+	return err == nil
+}
+
+// memory is what a generation's index and rows take.
+func (g *generation) memory() int64 {
+	if g.rows == nil {
+		return g.index.Bytes()
+	}
+	return g.index.Bytes() + g.rows.Bytes()
+}
+
+// release gives up what a generation holds of the system. Searches that still pin it
+// read records.
+func (c *Collection) release(gen *generation) {
+	if gen.file == nil {
+		return
+	}
+	if err := gen.file.close(); err != nil {
+		c.log.Warn("giving up a file of rows", "generation", gen.number, "error", err)
+	}
+}
+
+// rowsHeader names the generation in its file of rows, as of the last change that its
+// index holds: every row was kept before the index heard of it.
+func (g *generation) rowsHeader() rowsHeader {
+	g.indexer.mu.Lock()
+	defer g.indexer.mu.Unlock()
+	return rowsHeader{
+		form: *g.stats.Rows, dim: uint32(g.fitted.Width()),
+		generation: g.number, modelHash: g.hash, applied: g.indexer.applied,
+	}
+}
+
+// saveRows writes the rows of a generation to its file, where it has one.
+func (c *Collection) saveRows(gen *generation) error {
+	if gen.file == nil {
+		return nil
+	}
+	return gen.file.save(gen.rowsHeader(), int(c.slots.Load()), c.lastChange)
+}
+
+// lastChange is the number of the last change that is committed.
+func (c *Collection) lastChange() (seq uint64, err error) {
+	err = c.view(func(g *ground) error { seq = g.number(keySeq); return nil })
+	return seq, err
+}
+
+// rowsShare is which share of the rows must have changed for a file of them to be
+// written anew, in whole.
+const rowsShare = 16
+
+// rowsDue tells whether so many rows changed since the file was written that a new one
+// is worth it: reading them again on open, and the memory they take, are not.
+func (c *Collection) rowsDue(gen *generation) bool {
+	return gen.file != nil && gen.file.full.Load() &&
+		gen.file.changes.Load() >= max(int64(c.opts.SnapshotEvery), c.points.Load()/rowsShare)
+}
+
+// saveRowsIfDue writes the rows in the background: no point waits for it.
+func (c *Collection) saveRowsIfDue(gen *generation) {
+	if !c.rowsDue(gen) || !gen.file.saving.CompareAndSwap(false, true) {
+		return
+	}
+	c.fills.Go(func() {
+		defer gen.file.saving.Store(false)
+		c.trySavingRows(gen)
+	})
+}
+
+// trySavingRows is saveRows where a failure costs only time on the next open.
+func (c *Collection) trySavingRows(gen *generation) {
+	if err := c.saveRows(gen); err != nil && !c.stopped() {
+		c.log.Error("saving rows", "generation", gen.number, "error", err)
+	}
+}
+
+// fill runs f in the background: Info tells of it. The caller keeps the collection
+// from closing meanwhile.
+func (c *Collection) fill(what string, f func() error) {
+	c.filling.Add(1)
+	c.fills.Go(func() {
+		defer c.filling.Add(-1)
+		if err := f(); err != nil && !c.stopped() {
+			c.log.Error("reading what is kept in memory", "what", what, "error", err)
+		}
+	})
+}
+
+// fillRows gives a generation its rows in the background: until then those that are
+// missing are read when they are asked for.
+func (c *Collection) fillRows(gen *generation) {
+	if gen.rows != nil {
+		c.fill("rows", func() error { return c.fillAll(gen) })
+	}
+}
+
+func (c *Collection) fillAll(gen *generation) error {
+	saved, err := c.openRows(gen)
+	next := []byte{0, 0, 0, 0}
+	for err == nil && next != nil && !c.stopped() && c.active.Load() == gen {
+		err = c.fillSome(gen, saved, &next)
+	}
+	if errors.Is(err, ErrClosed) {
+		return nil // it was given up
+	}
+	if err != nil || next != nil || gen.file == nil {
+		return err
+	}
+	gen.file.full.Store(true)
+	if saved == nil || c.rowsDue(gen) {
+		c.trySavingRows(gen)
+	}
+	return nil
+}
+
+// openRows maps the file of a generation's rows, if it has its place there, or begins
+// a new one.
+func (c *Collection) openRows(gen *generation) (*savedRows, error) {
+	if gen.file == nil {
+		return nil, nil
+	}
+	seq, err := c.lastChange()
+	if err != nil {
+		return nil, err
+	}
+	saved, err := gen.file.load(gen.rowsHeader(), seq)
+	switch {
+	case err == nil || errors.Is(err, ErrClosed):
+		return saved, err
+	case errors.Is(err, os.ErrNotExist):
+		c.log.Info("a derived file is missing; rebuilding", "generation", gen.number, "file", "rows")
+	default:
+		c.log.Warn("a derived file cannot be used; rebuilding", "generation", gen.number, "file", "rows", "error", err)
+		// It must not come to be of use again: points may reach a change of its number.
+		if err := os.Remove(gen.file.path); err != nil {
+			return nil, wrapped(err)
+		}
+	}
+	return nil, gen.file.begin(int(c.slots.Load()))
+}
+
+// fillSome reads the next rows while no change becomes visible, for a row that is
+// older than the one there must not take its place.
+func (c *Collection) fillSome(gen *generation, saved *savedRows, next *[]byte) error {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	return c.view(func(g *ground) error {
+		var chunk []storedRecord
+		after, err := g.entriesFrom(*next, func(slot uint32, e slotEntry) {
+			if saved.has(slot, e.seq) {
+				gen.rows.Keep(slot)
+			} else {
+				chunk = append(chunk, storedRecord{slot: slot, id: e.id})
+			}
+		})
+		if *next = after; err != nil {
+			return err
+		}
+		for i := range chunk {
+			if chunk[i].data, err = g.record(chunk[i].slot); err != nil {
+				return err
+			}
+		}
+		rows, err := gen.featureRows(chunk, 1)
+		if err != nil {
+			return err
+		}
+		width := gen.fitted.Width()
+		for i, r := range chunk {
+			gen.keepRow(r.slot, rows[i*width:(i+1)*width])
+		}
+		return nil
+	})
+}
