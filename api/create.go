@@ -91,10 +91,11 @@ func (s *settings) locate(err error) error {
 	return &store.InvalidError{Field: path, Reason: invalid.Reason, Err: invalid.Err}
 }
 
-// vectorParams are Qdrant's parameters of one vector field. Quantisation and
-// where things are kept are the server's own affair: those are ignored.
+// vectorParams are Qdrant's parameters of one vector field. Quantisation is the
+// server's own affair: it is ignored.
 type vectorParams struct {
 	Size        *int            `json:"size"`
+	OnDisk      *bool           `json:"on_disk"`
 	Distance    string          `json:"distance"`
 	HNSW        hnswBody        `json:"hnsw_config"`
 	Multivector json.RawMessage `json:"multivector_config"`
@@ -142,6 +143,11 @@ func applyVectors(raw json.RawMessage, cfg *settings) error {
 		return badRequest("vectors.distance: is missing")
 	}
 	cfg.shape(p.HNSW, "vectors.hnsw_config")
+	if p.OnDisk != nil {
+		if cfg.Rows = store.RowsMemory; *p.OnDisk {
+			cfg.Rows = store.RowsDisk
+		}
+	}
 	cfg.Source = source.Vector{Size: *p.Size}
 	cfg.Metric, err = parseDistance("vectors.distance", p.Distance)
 	return err

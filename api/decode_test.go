@@ -189,7 +189,9 @@ func TestCreateBody(t *testing.T) {
 		want store.Config
 	}{
 		{`{"vectors":{"size":4,"distance":"Cosine","on_disk":true},"shard_number":2}`,
-			store.Config{Source: source.Vector{Size: 4}, Metric: store.Cosine, AutoFit: store.AutoFit{MinPoints: 10_000}}},
+			store.Config{Source: source.Vector{Size: 4}, Metric: store.Cosine, Rows: store.RowsDisk, AutoFit: store.AutoFit{MinPoints: 10_000}}},
+		{`{"vectors":{"size":4,"distance":"Dot","on_disk":false},"latent":{"rows":"auto"}}`,
+			store.Config{Source: source.Vector{Size: 4}, Metric: store.Dot, Rows: store.RowsAuto}},
 		{`{"vectors":{"":{"size":4,"distance":"Dot"}},"hnsw_config":{"m":8,"ef_construct":64}}`,
 			store.Config{Source: source.Vector{Size: 4}, Metric: store.Dot, M: 8, EfConstruct: 64, AutoFit: store.AutoFit{MinPoints: 10_000}}},
 		{`{"vectors":{"size":4,"distance":"Manhattan"},"latent":{"dim":2,"encoder":"linear"}}`,

@@ -76,7 +76,10 @@ func applyLatent(raw json.RawMessage, cfg *settings) error {
 	if err := b.applySource(&cfg.Config); err != nil {
 		return err
 	}
-	cfg.Dim, cfg.Encoder, cfg.Engine, cfg.Rows = b.Dim.size, b.Encoder, b.Engine, b.Rows
+	cfg.Dim, cfg.Encoder, cfg.Engine = b.Dim.size, b.Encoder, b.Engine
+	if b.Rows != "" {
+		cfg.Rows = b.Rows
+	}
 	if err := b.applyShape(cfg); err != nil {
 		return err
 	}
