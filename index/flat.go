@@ -128,7 +128,7 @@ func (f *flat[T]) Search(dst []Hit, query []float32, p Params) ([]Hit, error) {
 
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	set := rowSet[T]{storage: &f.storage, rows: f.rows, rowOf: &f.rowOf, members: f.members}
+	set := rowSet[T]{storage: &f.storage, rows: f.rows, rowOf: &f.rowOf, holders: f}
 	set.scan(&s.hits, &s.scanner, s.query, p)
 	return s.hits.AppendTo(dst), nil
 }

@@ -198,7 +198,7 @@ func (g *graph[T]) detach(slot uint32) {
 
 // set is what the exact scan reads.
 func (g *graph[T]) set() rowSet[T] {
-	return rowSet[T]{storage: &g.storage, rows: g.rows, rowOf: &g.nodeOf, members: g.members}
+	return rowSet[T]{storage: &g.storage, rows: g.rows, rowOf: &g.nodeOf, holders: g}
 }
 
 func (g *graph[T]) bytes() int64 {

@@ -9,9 +9,11 @@ type rowSet[T value] struct {
 	storage *storage[T]
 	rows    []T // len(query) values per row
 	// rowOf gives the row of a slot.
-	rowOf *slotTable
-	// members gives the slots of a row; none when the row is no longer held.
-	members func(row uint32) []uint32
+	rowOf   *slotTable
+	holders interface {
+		// members gives the slots of a row; none when the row is no longer held.
+		members(row uint32) []uint32
+	}
 }
 
 // scanner is the memory of an exact scan.
@@ -36,7 +38,7 @@ func (s *rowSet[T]) scan(hits *TopK, memory *scanner, query []T, p Params) {
 		s.storage.measure(block, query, s.rows[start*len(query):], nil)
 		for i, d := range block {
 			if makeKey(d, 0) < hits.bound() {
-				offerAllowed(hits, d, s.members(uint32(start+i)), allow)
+				offerAllowed(hits, d, s.holders.members(uint32(start+i)), allow)
 			}
 		}
 	}
