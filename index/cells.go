@@ -6,17 +6,18 @@ import (
 	"sync"
 )
 
-// Cells is the engine of k-means cells, named "cells": rows lie in cells of
-// some √n near ones, and a search scans the cells whose centres are nearest to
-// the query, some rowsPerEF rows for each of Params.EF. So both recall and cost
-// grow with EF; where EF asks for as many rows as there are, the answer is exact.
+// Cells is the engine of k-means cells, named "cells": rows lie in cells of near
+// ones (120 of 60,000 rows, 250 of 1,000,000), and a search scans the cells whose
+// centres are nearest to the query, some rowsPerEF rows for each of Params.EF. So
+// both recall and cost grow with EF; where EF asks for as many rows as there are,
+// the answer is exact.
 //
 // It is made for int8 rows (Config.Step > 0), of which it measures 32 at once,
 // and holds about Dim + 16 bytes per slot for them; for float32 rows 4.3*Dim + 10.
 // When rows change, a cell that has grown too large is split, and one that has
 // become too small is given to its neighbours. When half as many rows have
 // changed as there were, all cells are made anew, in the writer's time (some
-// 3 µs a row of 32 codes): readers go on with the old ones.
+// 3 to 6 µs a row of 32 codes): readers go on with the old ones.
 //
 // The same operations with the same seed give the same cells and answers.
 var Cells = Engine{Name: "cells", New: newCellsIndex, Load: loadCells}

@@ -10,8 +10,6 @@ import (
 )
 
 const (
-	// cellsPerRoot is how many cells there are for n rows, in √n.
-	cellsPerRoot = 2
 	// sampleFactor is how many rows a cell's centre is learned from, on average.
 	sampleFactor = 64
 	// sampleValues bounds the sample by its float32 values.
@@ -111,7 +109,7 @@ func (b *remake) skipReplaced(fresh *freshRows) {
 func (b *remake) train(ctx context.Context) error {
 	next := b.next
 	dim := next.rows.dim
-	k := int(cellsPerRoot * math.Sqrt(float64(b.n)))
+	k := cellsFor(b.n)
 	random := rand.New(rand.NewPCG(next.config.Seed, uint64(b.n)))
 	sample := b.sample(random, max(2*k, min(sampleFactor*k, sampleValues/dim)))
 	m := len(sample) / dim
@@ -145,6 +143,14 @@ func (b *remake) train(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// cellsFor is how many cells are made of n rows, firstCells at least: n^(3/4)/8.
+// Many rows lie in memory, not in a cache, and are better looked at in fewer and
+// smaller pieces, at the price of ranking more centres.
+func cellsFor(n int) int {
+	root := math.Sqrt(float64(n))
+	return int(root * math.Sqrt(root) / 8)
 }
 
 // setCentre sets the centre of a cell, the next one if it has none.
