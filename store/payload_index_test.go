@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -450,8 +451,33 @@ func TestBadPayloadIndexes(t *testing.T) {
 	}
 }
 
-// TestPayloadIndexesStay opens a database again, and one that was made before
-// there were payload indexes.
+// TestPayloadIndexOfOlderFile indexes a database that was made before there were
+// payload indexes.
+func TestPayloadIndexOfOlderFile(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(goldenDir)); err != nil {
+		t.Fatal(err)
+	}
+	db := openDB(t, dir, quiet())
+	c := collection(t, db, "golden")
+	if got := c.Config().PayloadIndexes; len(got) != 0 {
+		t.Errorf("it has %v", got)
+	}
+	if err := c.CreatePayloadIndex(ctx, "nested.list", KindFloat); err != nil {
+		t.Fatal(err)
+	}
+	db = reopen(t, db, quiet())
+	c = collection(t, db, "golden")
+	if err := c.WaitPayloadIndexes(ctx); err != nil {
+		t.Fatal(err)
+	}
+	q := Query{Vector: goldenPoints()[0].Vector, Filter: &Filter{Must: []Condition{keyEquals("nested.list", 1.5)}}}
+	if info := *mustSearch(t, c, q).Info.Filter; info != (FilterInfo{Matching: 1, Indexed: true}) {
+		t.Errorf("%+v", info)
+	}
+}
+
+// TestPayloadIndexesStay opens a database again and again.
 func TestPayloadIndexesStay(t *testing.T) {
 	db := openDB(t, t.TempDir(), quiet())
 	c := create(t, db, vectorConfig())
