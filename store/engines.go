@@ -200,7 +200,19 @@ func (cal *calibration) rebuilt(ctx context.Context, engine index.Engine, most i
 			}
 		}
 	}
-	return out, flush()
+	if err := flush(); err != nil {
+		return nil, err
+	}
+	return out, inOrder(ctx, out)
+}
+
+// inOrder lets an index that was just built put its rows where searches find them
+// near each other.
+func inOrder(ctx context.Context, idx index.Index) error {
+	if c, ok := idx.(index.Compacter); ok {
+		return c.Compact(ctx)
+	}
+	return nil
 }
 
 // bulkRows is how many rows an index is given at a time.

@@ -354,10 +354,14 @@ func (g *generation) seal(result *embed.Result) error {
 
 func (r *fitRun) encode(ctx context.Context, gen *generation) error {
 	total, began := int(r.c.points.Load()), time.Now()
-	return r.c.encodeAll(ctx, gen, func(done int) {
+	err := r.c.encodeAll(ctx, gen, func(done int) {
 		r.update(func(s *FitStatus) {
 			s.Stage = "index"
 			s.ETASeconds = time.Since(began).Seconds() / float64(done) * float64(max(0, total-done))
 		})
 	})
+	if err != nil {
+		return err
+	}
+	return inOrder(ctx, gen.index)
 }
