@@ -1,6 +1,9 @@
 package index
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // maxNodes bounds a graph: a place in a pool has one bit to spare beside a
 // node's number.
@@ -32,24 +35,27 @@ func (p *pool) bound() key {
 	return p.keys[len(p.keys)-1]
 }
 
+// shiftWidth is up to where moving keys one by one beats searching for the place
+// and moving them at once: there is no guessing wrong on the way.
+const shiftWidth = 256
+
 // insert puts in a key below the bound and returns its place.
 func (p *pool) insert(k key) int {
 	if len(p.keys) < p.width {
 		p.keys = append(p.keys, k)
 	}
 	s := p.keys
-	low, high := 0, len(s)-1
-	for low < high {
-		middle := int(uint(low+high) >> 1)
-		if s[middle] < k {
-			low = middle + 1
-		} else {
-			high = middle
+	at := len(s) - 1
+	if len(s) <= shiftWidth {
+		for ; at > 0 && s[at-1] > k; at-- {
+			s[at] = s[at-1]
 		}
+	} else {
+		at, _ = slices.BinarySearch(s[:at], k)
+		copy(s[at+1:], s[at:])
 	}
-	copy(s[low+1:], s[low:len(s)-1])
-	s[low] = k
-	return low
+	s[at] = k
+	return at
 }
 
 // found makes the pool's keys those of makeKey and returns them, until the next
