@@ -55,7 +55,9 @@ type graph[T value] struct {
 	place  slotTable           // slot of a shared node -> its position in the group
 	known  rowHashes[T]        // row -> node; the writer's alone
 	hashed uint32              // how many nodes are known, the first ones
-	drawn  uint64              // how many levels were drawn; the writer's alone
+	// tableBytes is the memory of known, for readers.
+	tableBytes int64
+	drawn      uint64 // how many levels were drawn; the writer's alone
 }
 
 func newGraph[T value](c Config, l storage[T]) *graph[T] {
@@ -207,5 +209,5 @@ func (g *graph[T]) bytes() int64 {
 	for _, group := range g.groups {
 		size += 4*int64(cap(group)) + 32 // the slice's header and the map's key
 	}
-	return size + g.nodeOf.bytes() + g.place.bytes()
+	return size + g.nodeOf.bytes() + g.place.bytes() + g.tableBytes
 }

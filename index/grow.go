@@ -274,6 +274,7 @@ func (b *growth[T]) apart(h *hand[T], c key, taken []uint32) bool {
 func (b *growth[T]) apply() {
 	g := b.g
 	g.rows, g.bottom = b.rows, b.bottom
+	g.tableBytes = 4 * int64(len(g.known.table))
 	for i, level := range b.levels {
 		node := b.first + uint32(i)
 		g.addBlocks(int(level))

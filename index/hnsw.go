@@ -147,9 +147,9 @@ func (h *hnsw[T]) Search(dst []Hit, query []float32, p Params) ([]Hit, error) {
 }
 
 func (h *hnsw[T]) Bytes() int64 {
-	h.writer.Lock()
-	defer h.writer.Unlock()
-	return h.graph.bytes() + 4*int64(cap(h.graph.known.table))
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.graph.bytes()
 }
 
 func (h *hnsw[T]) Encode(w io.Writer) error {
