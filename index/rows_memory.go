@@ -14,12 +14,17 @@ func (r *Rows) Size(n int) int {
 }
 
 // Move moves rows into memory of a length that Size gives, as many of the first
-// slots' as it has room for; slots that come later have their rows put there. What
-// the memory holds of slots without a row stays as it is. It copies page by page,
-// and other calls wait for a page at most.
+// slots' as it has room for; the others of those that lie in memory given before move
+// to memory of their own. Rows of slots that come later are put there too. What the
+// memory holds of slots without a row stays as it is. It copies page by page, and other
+// calls wait for a page at most.
 func (r *Rows) Move(memory []byte) {
-	for i, data := range r.cut(memory) {
-		r.moveTo(data, i)
+	pages := r.cut(memory)
+	for i, data := range pages {
+		r.moveTo(i, data, true)
+	}
+	for i := len(pages); r.isGiven(i); i++ {
+		r.moveTo(i, make([]byte, pageSize*r.stride()), false)
 	}
 }
 
@@ -33,7 +38,13 @@ func (r *Rows) cut(memory []byte) [][]byte {
 	return pages
 }
 
-func (r *Rows) moveTo(data []byte, i int) {
+func (r *Rows) isGiven(page int) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return page < len(r.pages) && r.pages[page] != nil && r.pages[page].given
+}
+
+func (r *Rows) moveTo(i int, data []byte, given bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.grow(i + 1)
@@ -45,7 +56,7 @@ func (r *Rows) moveTo(data []byte, i int) {
 	if p.n > 0 {
 		copy(data, p.data)
 	}
-	p.data, p.given = data, true
+	p.data, p.given = data, given
 }
 
 // grow makes the list of pages at least n long.

@@ -117,6 +117,55 @@ func TestFullDiskOnClose(t *testing.T) {
 	}
 }
 
+// TestFullDiskOfRows lets a fit, and later a save, find no room for rows. Mapped memory
+// without room behind it would end the process; both say so instead, leave nothing
+// behind, and the rows there were go on to serve.
+func TestFullDiskOfRows(t *testing.T) {
+	dir := smallDisk(t)
+	db := openDB(t, dir, quiet())
+	c := create(t, db, rowsConfig(RowsDisk, Euclid))
+	vectors := curved(73, 300, 384) // 1.5 MiB in a file of rows
+	mustUpsert(t, c, numbered(vectors)...)
+	filler := filepath.Join(dir, "filler")
+	leave := func(room int64) {
+		t.Helper()
+		var disk syscall.Statfs_t
+		if err := syscall.Statfs(dir, &disk); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filler, make([]byte, int64(disk.Bavail)*disk.Bsize-room), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := func(err error) {
+		t.Helper()
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatalf("%v, want ENOSPC", err)
+		}
+		isOurs(t, err)
+		if left, err := filepath.Glob(filepath.Join(dir, "c-*", "default", "gen-*", "*"+temporaryMark+"*")); err != nil || len(left) > 0 {
+			t.Errorf("%q are left, %v", left, err)
+		}
+		if err := os.Remove(filler); err != nil {
+			t.Fatal(err)
+		}
+	}
+	leave(1 << 20)
+	_, err := c.Fit(ctx, smallFit())
+	refused(err)
+	mustFit(t, c)
+	leave(1 << 20)
+	gen := c.active.Load()
+	refused(c.saveRows(gen))
+	acknowledged(t, c, vectors, 300)
+	if n := keptRows(c); n != 300 {
+		t.Errorf("%d rows are kept", n)
+	}
+	if err := c.saveRows(gen); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // fill writes points until one is refused, and tells how many there are.
 func fill(c *Collection, vectors [][]float32, from int) (kept int, err error) {
 	points := numbered(vectors)
