@@ -38,10 +38,6 @@ func inForms(n, width int) map[index.RowKind][][]float32 {
 func filled(t testing.TB, c *Collection) {
 	t.Helper()
 	for range 10_000 {
-		gen, n := c.active.Load(), reports[place].BytesPerPoint.RAM
-		if ids := n - float64(gen.memory())/3000; ids < 8 || ids > 9.5 {
-			t.Errorf("ids take %v", ids)
-		}
 		if info, err := c.Info(ctx); err != nil {
 			t.Fatal(err)
 		} else if !info.Filling {
