@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -223,7 +224,8 @@ func TestRowsFileIsRebuilt(t *testing.T) {
 			if err := os.WriteFile(path, damage(bytes.Clone(sound)), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			db := openDB(t, dir, quiet())
+			var told bytes.Buffer
+			db := openDB(t, dir, &Options{NoAutoFit: true, Logger: slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 			if left, err := filepath.Glob(path + temporaryMark + "*"); err != nil || slices.Contains(left, path+temporaryMark+"1") {
 				t.Errorf("%q is left, %v", left, err)
 			}
@@ -238,6 +240,10 @@ func TestRowsFileIsRebuilt(t *testing.T) {
 			mustCheck(t, db)
 			if err := db.Close(); err != nil {
 				t.Fatal(err)
+			}
+			usable := name == "of an earlier state" || name == "beside one not finished"
+			if refused := strings.Contains(told.String(), "cannot be used"); refused == usable {
+				t.Errorf("refused: %v: %s", refused, told.String())
 			}
 			if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got[rowsHeaderSize:], sound[rowsHeaderSize:]) {
 				t.Errorf("the file is another, %v", err)
