@@ -73,16 +73,16 @@
 // A collection that learns is created with
 //
 //	{"latent": {"source": {"kind": "image", "width": 28, "height": 28}, "distance": "Euclid",
-//	            "dim": "auto", "encoder": "auto", "engine": "auto", "rows": "auto", "recall": 0.95,
-//	            "auto_fit": {"enabled": true, "min_points": 1000, "drift": 1.5},
+//	            "dim": "auto", "encoder": "auto", "engine": "auto", "rows": "auto",
+//	            "recall": 0.95, "auto_fit": {"enabled": true, "min_points": 1000, "drift": 1.5},
 //	            "m": 16, "ef_construct": 200}}
 //
 // of which only the source is required. The distance goes with vector sources
 // and may stand within the source as well. With "vectors" alone a collection
 // takes vectors and first fits by itself at 10,000 points; "latent" beside it
 // may leave the source out. "rows" is where the rows are that candidates are scored
-// by: "ram" or "disk", which "on_disk" of the vectors sets too. Records are lists of numbers (vector), base64
-// (image) or objects (table).
+// by: "ram" or "disk", which "on_disk" of the vectors sets too. Records are lists of
+// numbers (vector), base64 (image) or objects (table).
 //
 // An imported row without an id takes that in its column "id"; what cannot be an
 // id, or is missing where rows before have one, is an error of its row. Rows of a

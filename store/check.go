@@ -121,13 +121,13 @@ func (c *Collection) Check(ctx context.Context) (*CheckReport, error) {
 	if err != nil || !sound {
 		return out, err
 	}
-	c.checkRowsFile(gen, out)
+	c.checkRowsFile(ctx, gen, out)
 	return out, c.checkIndex(ctx, gen, out)
 }
 
 // checkRowsFile verifies the file that a generation's rows lie in, if it is there:
 // opening makes one that is missing.
-func (c *Collection) checkRowsFile(gen *generation, out *CheckReport) {
+func (c *Collection) checkRowsFile(ctx context.Context, gen *generation, out *CheckReport) {
 	if gen.file == nil {
 		return
 	}
@@ -138,7 +138,7 @@ func (c *Collection) checkRowsFile(gen *generation, out *CheckReport) {
 	if err == nil {
 		var h rowsHeader
 		if h, err = readRowsHeader(f); err == nil {
-			err = errors.Join(h.isOf(gen.rowsHeader(), c.published.Load()), verifyRows(f, h, c.stopped))
+			err = errors.Join(h.isOf(gen.rowsHeader(), c.published.Load()), verifyRows(f, h, func() bool { return ctx.Err() != nil }))
 		}
 		err = errors.Join(err, wrapped(f.Close()))
 	}

@@ -286,8 +286,11 @@ func (r *fitRun) make(ctx context.Context) (_ *Report, err error) {
 	if err := c.measure(ctx, gen, sample); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(c.persist(gen), c.saveRows(gen)); err != nil {
+	if err := c.persist(gen); err != nil {
 		return nil, err
+	}
+	if err := c.saveRows(gen); err != nil {
+		return nil, errors.Join(err, ctx.Err()) // it may be that the collection closes
 	}
 	if err := r.finishReport(gen); err != nil {
 		return nil, err

@@ -133,7 +133,7 @@ func TestKill(t *testing.T) {
 	}
 	dir := t.TempDir()
 	db := openDB(t, dir, quiet())
-	c := create(t, db, Config{Source: source.Vector{}, Dim: 3})
+	c := create(t, db, Config{Source: source.Vector{}, Dim: 3, Rows: RowsDisk})
 	want := make(map[int]int)
 	var points []Point
 	for id := range killIDs {
@@ -193,6 +193,7 @@ func follow(t *testing.T, out io.Reader, want map[int]int) *ack {
 
 func compareKilled(t *testing.T, round int, c *Collection, want map[int]int, pending *ack) {
 	t.Helper()
+	filled(t, c)
 	for id := range killIDs {
 		points, err := c.Get(ctx, With{Payload: true, Vector: true}, NumID(uint64(id)))
 		if err != nil {

@@ -9,8 +9,8 @@ import (
 )
 
 // canMap tells that files can be mapped into memory, written to while they are, and
-// replaced.
-const canMap = true
+// replaced. Where addresses have 32 bits there is no room for them.
+const canMap = ^uint(0)>>32 != 0
 
 // mapShared maps the first size bytes of a file: what is written to memory goes into
 // the file.

@@ -23,7 +23,7 @@ const (
 	// RowsDisk has them in a file that is mapped into memory: as fast while the
 	// system's cache holds what is asked for, and no memory of the process but for what
 	// changed since the file was written. Windows, where a file in use cannot be
-	// replaced, has them in memory.
+	// replaced, and systems of 32 bits have them in memory.
 	RowsDisk = "disk"
 )
 
