@@ -73,9 +73,6 @@ func decodeRowsHeader(b []byte) (h rowsHeader, err error) {
 	if format := binary.LittleEndian.Uint32(b[8:]); format != rowsFormat {
 		return h, fmt.Errorf("%w: rows of format %d, want %d", ErrFormat, format, rowsFormat)
 	}
-	if crc32.Checksum(b[:rowsHeaderSize-4], castagnoli) != binary.LittleEndian.Uint32(b[rowsHeaderSize-4:]) {
-		return h, fmt.Errorf("%w: header of rows fails its checksum", ErrCorrupt)
-	}
 	whole := b
 	h.form.Kind = index.RowKind(bytes.TrimRight(b[12:12+rowKindSize], "\x00"))
 	b = b[12+rowKindSize:]
@@ -88,7 +85,10 @@ func decodeRowsHeader(b []byte) (h rowsHeader, err error) {
 	h.applied = binary.LittleEndian.Uint64(b[64:])
 	h.through = binary.LittleEndian.Uint64(b[72:])
 	copy(h.sha256[:], b[80:])
-	if err := h.form.Validate(); err != nil || h.dim < 1 || h.dim > index.MaxDim || h.words > math.MaxUint32/64+1 || !bytes.Equal(h.encode(), whole) {
+	switch {
+	case !bytes.Equal(h.encode(), whole): // so its checksum is right too
+		return h, fmt.Errorf("%w: header of rows fails its checksum", ErrCorrupt)
+	case h.form.Validate() != nil || h.dim < 1 || h.dim > index.MaxDim || h.words > math.MaxUint32/64+1:
 		return h, fmt.Errorf("%w: header of rows: %v of %d, %d words", ErrCorrupt, h.form, h.dim, h.words)
 	}
 	return h, nil

@@ -177,6 +177,34 @@ func TestRowsFileIsUsed(t *testing.T) {
 	}
 }
 
+// TestRowsOffTheGrid has points that the form does not hold, before a file is written
+// and in one: their records answer for them.
+func TestRowsOffTheGrid(t *testing.T) {
+	opts := &Options{NoAutoFit: true, Workers: 2, SnapshotEvery: 20}
+	db := openDB(t, t.TempDir(), opts)
+	c := create(t, db, rowsConfig(RowsDisk, Euclid))
+	vectors := inForms(400, 12)[index.RowUint8]
+	mustUpsert(t, c, numbered(vectors[:300])...)
+	mustFit(t, c)
+	vectors[7][2] += 0.1
+	vectors[350][3] += 0.1
+	mustUpsert(t, c, numbered(vectors)...)
+	settled(t, c)
+	for range 2 {
+		filled(t, c)
+		if n := keptRows(c); n != 398 {
+			t.Errorf("%d rows are kept, want 398", n)
+		}
+		for _, i := range []int{7, 350} {
+			if hits := mustSearch(t, c, Query{Vector: vectors[i], Limit: 1, Rerank: 20}).Hits; hits[0].ID != NumID(uint64(i)) || hits[0].Score != 0 {
+				t.Errorf("point %d: %v", i, hits)
+			}
+		}
+		db = reopen(t, db, opts)
+		c = collection(t, db, "test")
+	}
+}
+
 // TestRowsFileIsRebuilt damages the file in many ways, and expects the same rows
 // after each, and a sound file again.
 func TestRowsFileIsRebuilt(t *testing.T) {
