@@ -69,7 +69,7 @@ func encodeValues[T value | number](e *encoder, s []T) {
 		return
 	}
 	for part := range slices.Chunk(b, chunk) {
-		turned := append(e.chunk, part...)
+		turned := slices.Clone(part)
 		turn(turned, size)
 		e.write(turned)
 	}

@@ -146,18 +146,6 @@ func (h *keyHeap) push(k key) {
 	s[i] = k
 }
 
-// pop removes and returns the least key of a heap that is not empty.
-func (h *keyHeap) pop() key {
-	s := *h
-	least, last := s[0], s[len(s)-1]
-	s = s[:len(s)-1]
-	*h = s
-	if len(s) > 0 {
-		s.replaceTop(last)
-	}
-	return least
-}
-
 // replaceTop puts k in the place of the least key.
 func (h keyHeap) replaceTop(k key) {
 	i := 0
