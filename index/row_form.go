@@ -103,6 +103,22 @@ func gridOf(values []float32) (RowForm, bool) {
 // Bytes is what a value takes.
 func (f RowForm) Bytes() int { return rowForms[f.Kind].Size() }
 
+// ConstantFeatures finds the features that have one value in all rows, which lie one
+// after another, each of dim values. One feature at least is left out.
+func ConstantFeatures(rows []float32, dim int) []Constant {
+	if len(rows) < dim {
+		return nil
+	}
+	out := make([]Constant, 0, dim)
+	for i, x := range rows[:dim] {
+		out = append(out, Constant{i, x})
+	}
+	for row := rows; len(row) >= dim && len(out) > 0; row = row[dim:] {
+		out = slices.DeleteFunc(out, func(c Constant) bool { return row[c.Feature] != c.Value })
+	}
+	return out[:min(len(out), dim-1)]
+}
+
 // onGrid is where on the grid a value lies.
 func (f RowForm) onGrid(x float32) float32 { return float32((float64(x) - f.Offset) / f.Step) }
 

@@ -47,6 +47,9 @@ type Rows struct {
 	metric Metric
 	form   RowForm
 	packed packed.Form
+	// kept are the features that a row's bytes are of; constants those they are not.
+	kept      []int
+	constants []Constant
 
 	mu    sync.RWMutex
 	pages []*rowPage // nil where no slot has come
@@ -61,18 +64,40 @@ type rescoring struct {
 	distances []float32
 }
 
-// NewRows makes an empty set of rows of dim values, scored by a metric.
-func NewRows(dim int, metric Metric, form RowForm) (*Rows, error) {
+// Constant is a feature that has one value in all rows, and so takes no bytes in
+// them: as the corners of pictures do.
+type Constant struct {
+	Feature int     `json:"feature"`
+	Value   float32 `json:"value"`
+}
+
+// NewRows makes an empty set of rows of dim values, scored by a metric. Constants go
+// by ascending feature, and are not all features.
+func NewRows(dim int, metric Metric, form RowForm, constants ...Constant) (*Rows, error) {
 	if dim < 1 || dim > MaxDim || !metric.valid() {
 		return nil, fmt.Errorf("%w: rows of %d values, %v", ErrParams, dim, metric)
 	}
 	if err := form.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Rows{dim: dim, metric: metric, form: form, packed: rowForms[form.Kind]}
-	r.pool.New = func() any { return &rescoring{query: make([]float32, dim)} }
+	r := &Rows{dim: dim, metric: metric, form: form, packed: rowForms[form.Kind], constants: constants}
+	next := 0
+	for i := range dim {
+		if next < len(constants) && constants[next].Feature == i {
+			next++
+		} else {
+			r.kept = append(r.kept, i)
+		}
+	}
+	if next < len(constants) || len(r.kept) == 0 {
+		return nil, fmt.Errorf("%w: %d constant features of %d, ascending to %d", ErrParams, len(constants), dim, next)
+	}
+	r.pool.New = func() any { return &rescoring{query: make([]float32, len(r.kept))} }
 	return r, nil
 }
+
+// Width is how many values of a row take bytes.
+func (r *Rows) Width() int { return len(r.kept) }
 
 // Form is how values are kept.
 func (r *Rows) Form() RowForm { return r.form }
@@ -106,10 +131,10 @@ func (r *Rows) Bytes() int64 {
 	return total
 }
 
-func (r *Rows) stride() int { return r.dim * r.packed.Size() }
+func (r *Rows) stride() int { return len(r.kept) * r.packed.Size() }
 
-// Put sets the row of a slot. A row that RowUint8 would change, or whose values
-// RowFloat16 does not reach, is not kept, and false returned: its slot is then
+// Put sets the row of a slot. A row that RowUint8 would change, whose values
+// RowFloat16 does not reach, or that differs from a constant, is not kept, and false returned: its slot is then
 // one that Rescore does not know.
 func (r *Rows) Put(slot uint32, row []float32) bool {
 	r.mu.Lock()
@@ -153,7 +178,8 @@ func (r *Rows) put(slot uint32, row []float32) bool {
 	}
 	p := r.pages[i]
 	dst := r.at(p, slot)
-	for i, x := range row {
+	for i, feature := range r.kept {
+		x := row[feature]
 		if r.packed == packed.Uint8 {
 			x = r.form.onGrid(x)
 		}
@@ -168,7 +194,13 @@ func (r *Rows) keeps(row []float32) bool {
 	if len(row) != r.dim {
 		return false
 	}
-	for _, x := range row {
+	for _, c := range r.constants {
+		if row[c.Feature] != c.Value {
+			return false
+		}
+	}
+	for _, feature := range r.kept {
+		x := row[feature]
 		if r.packed == packed.Uint8 && !r.form.holds(x) || r.packed == packed.Float16 && !(x >= -packed.MaxHalf && x <= packed.MaxHalf) {
 			return false
 		}
@@ -226,19 +258,42 @@ func (r *Rows) Rescore(hits []Hit, query []float32) int {
 }
 
 func (r *Rows) reaches(query []float32) bool {
+	if r.packed != packed.Uint8 {
+		return true
+	}
 	for _, x := range query {
-		if r.packed == packed.Uint8 && math.Abs((float64(x)-r.form.Offset)/r.form.Step) > farthestOnGrid {
+		if math.Abs((float64(x)-r.form.Offset)/r.form.Step) > farthestOnGrid {
 			return false
 		}
 	}
 	return true
 }
 
+// shared is what the constant features add to the distance of every row, or, for
+// metrics that are of products, to the product.
+func (r *Rows) shared(query []float32) float32 {
+	var sum float32
+	for _, c := range r.constants {
+		switch q := query[c.Feature]; r.metric {
+		case Cosine, Dot:
+			sum += q * c.Value
+		case Manhattan:
+			sum += abs(q - c.Value)
+		default:
+			sum += (q - c.Value) * (q - c.Value)
+		}
+	}
+	return sum
+}
+
 // measure fills in the distances of the rows that s.at points to. What a row of
 // bytes means is Offset + Step·k: for differences the query is put on the grid
 // instead, for products the sums are.
 func (r *Rows) measure(s *rescoring, query []float32) {
-	copy(s.query, query)
+	for i, feature := range r.kept {
+		s.query[i] = query[feature]
+	}
+	shared := r.shared(query)
 	s.distances = slices.Grow(s.distances[:0], len(s.at))[:len(s.at)]
 	isGrid := r.packed == packed.Uint8
 	switch r.metric {
@@ -248,9 +303,8 @@ func (r *Rows) measure(s *rescoring, query []float32) {
 			r.sumsFromGrid(s)
 		}
 		for i, p := range s.distances {
-			s.distances[i] = -p
-			if r.metric == Cosine {
-				s.distances[i] = max(0, 1-p)
+			if s.distances[i] = -(p + shared); r.metric == Cosine {
+				s.distances[i] = max(0, 1-(p+shared))
 			}
 		}
 		return
@@ -268,10 +322,8 @@ func (r *Rows) measure(s *rescoring, query []float32) {
 		packed.Squares(s.distances, s.query, s.at, r.packed)
 		scale *= scale
 	}
-	if isGrid {
-		for i := range s.distances {
-			s.distances[i] *= scale
-		}
+	for i, d := range s.distances {
+		s.distances[i] = d*scale + shared
 	}
 }
 
@@ -292,8 +344,11 @@ func (r *Rows) manhattan(s *rescoring) {
 	for i, p := range s.at {
 		row, sum := unsafe.Slice(p, size), float32(0)
 		for j, q := range s.query {
-			sum += float32(math.Abs(float64(q - packed.At(row, r.packed, j))))
+			sum += abs(q - packed.At(row, r.packed, j))
 		}
 		s.distances[i] = sum
 	}
 }
+
+// abs clears the sign bit.
+func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }

@@ -107,11 +107,14 @@ func (r *Rows) Row(dst []float32, slot uint32) bool {
 		return false
 	}
 	row := r.at(p, slot)
-	for i := range dst {
-		dst[i] = packed.At(row, r.packed, i)
+	for i, feature := range r.kept {
+		dst[feature] = packed.At(row, r.packed, i)
 		if r.packed == packed.Uint8 {
-			dst[i] = r.form.fromGrid(dst[i])
+			dst[feature] = r.form.fromGrid(dst[feature])
 		}
+	}
+	for _, c := range r.constants {
+		dst[c.Feature] = c.Value
 	}
 	return true
 }

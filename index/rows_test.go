@@ -139,6 +139,74 @@ func compareRescore(t *testing.T, m Metric, form RowForm, rows [][]float32) {
 	}
 }
 
+// TestConstantFeatures compares rows that leave constants out with whole ones.
+func TestConstantFeatures(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	const dim = 40
+	for kind, rows := range map[RowKind][][]float32{
+		RowFloat32: gaussians(rng, 30, dim), RowFloat16: gaussians(rng, 30, dim), RowUint8: pixels(rng, 30, dim),
+	} {
+		form := RowForm{Kind: kind}
+		if kind == RowUint8 {
+			form = LosslessRowForm(slices.Concat(pixels(rng, 40, dim)...))
+		}
+		for _, row := range rows[1:] {
+			row[0], row[7], row[8], row[dim-1] = 1, 0, 0.2, 0
+		}
+		constants := ConstantFeatures(slices.Concat(rows[1:]...), dim)
+		if want := []Constant{{0, 1}, {7, 0}, {8, 0.2}, {dim - 1, 0}}; !slices.Equal(constants, want) {
+			t.Fatalf("found %v, want %v", constants, want)
+		}
+		for _, m := range []Metric{L2, Cosine, Dot, Manhattan} {
+			short, err := NewRows(dim, m, form, constants...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole := mustRows(t, dim, m, form)
+			if short.Width() != dim-4 || whole.Width() != dim {
+				t.Fatalf("%d and %d values a row", short.Width(), whole.Width())
+			}
+			var a, b []Hit
+			for i, row := range rows[1:] {
+				short.Put(uint32(i), row)
+				if !whole.Put(uint32(i), row) { // 0.2·255 is 51
+					t.Fatalf("%s: row %d is not kept", kind, i)
+				}
+				a, b = append(a, Hit{Slot: uint32(i)}), append(b, Hit{Slot: uint32(i)})
+			}
+			if n := short.Rescore(a, rows[0]); n != len(a) {
+				t.Fatalf("%s, %v: %d of %d scored", kind, m, n, len(a))
+			}
+			for _, h := range b[:whole.Rescore(b, rows[0])] {
+				if got := a[h.Slot].Distance; math.Abs(float64(got-h.Distance)) > 1e-4*(1+math.Abs(float64(h.Distance))) {
+					t.Fatalf("%s, %v: slot %d at %v, whole %v", kind, m, h.Slot, got, h.Distance)
+				}
+			}
+			back := make([]float32, dim)
+			if !short.Row(back, 3) || !slices.Equal(back, rows[4]) && kind != RowFloat16 {
+				t.Fatalf("%s: row %v came back as %v", kind, rows[4], back)
+			}
+			other := slices.Clone(rows[1])
+			other[7] = 1
+			if short.Put(0, other) || short.Len() != len(a)-1 {
+				t.Fatalf("%s: kept a row whose constant is another", kind)
+			}
+		}
+	}
+	same := []float32{1, 2, 1, 2}
+	if got := ConstantFeatures(same, 2); !slices.Equal(got, []Constant{{0, 1}}) {
+		t.Errorf("of rows that are all the same: %v", got)
+	}
+	if got := ConstantFeatures(nil, 2); got != nil {
+		t.Errorf("of no rows: %v", got)
+	}
+	for _, bad := range [][]Constant{{{0, 1}, {1, 1}}, {{1, 1}, {0, 1}}, {{5, 1}}, {{-1, 0}}} {
+		if _, err := NewRows(2, L2, RowForm{Kind: RowFloat32}, bad...); err == nil {
+			t.Errorf("took constants %v of 2", bad)
+		}
+	}
+}
+
 func TestRowsThatAreNotHeldComeLast(t *testing.T) {
 	r := mustRows(t, 2, L2, RowForm{Kind: RowUint8, Step: 1})
 	for slot := range uint32(6) {

@@ -276,7 +276,7 @@ func (r *fitRun) make(ctx context.Context) (_ *Report, err error) {
 	if engine == EngineAuto {
 		engine = EngineCells
 	}
-	if err := errors.Join(c.freshIndex(gen, engine), c.makeRows(gen, sample.rows)); err != nil {
+	if err := errors.Join(c.freshIndex(gen, engine), c.makeRows(gen, sample)); err != nil {
 		return nil, err
 	}
 	if err := r.encode(ctx, gen); err != nil {

@@ -19,6 +19,8 @@ import (
 type fitSample struct {
 	rows  blas32.General
 	slots []uint32
+	// constants are the features that have one value in all rows.
+	constants []index.Constant
 }
 
 // sample fits the front end and reads the rows of a uniform sample of points.
@@ -51,6 +53,7 @@ func (r *fitRun) sample(ctx context.Context, gen *generation) (*fitSample, error
 		return nil
 	})
 	s.rows = embed.MatrixOf(data, width)
+	s.constants = index.ConstantFeatures(data, width)
 	if err == nil && s.rows.Rows < minFitPoints {
 		err = fmt.Errorf("%w: %d points, a fit needs at least %d", ErrTooFew, s.rows.Rows, minFitPoints)
 	}

@@ -87,6 +87,8 @@ type fitStats struct {
 	Examined []uint32 `json:"examined,omitempty"`
 	// Rows is the form of the rows that are kept; nil where none are.
 	Rows *index.RowForm `json:"rows,omitempty"`
+	// RowConstants are the features that had one value in all rows of the sample.
+	RowConstants []index.Constant `json:"row_constants,omitempty"`
 	// Train are slots that training saw, as many as HeldOut.
 	Train []uint32 `json:"train"`
 }

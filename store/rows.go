@@ -4,8 +4,6 @@ import (
 	"errors"
 	"os"
 
-	"gonum.org/v1/gonum/blas/blas32"
-
 	"github.com/latentdb/latentdb/embed"
 	"github.com/latentdb/latentdb/index"
 )
@@ -31,17 +29,17 @@ const (
 const maxAutoRows = 1 << 30
 
 // makeRows gives a generation that is being made its rows, if the collection wants
-// them. sample tells in how many bytes a value can be kept.
-func (c *Collection) makeRows(gen *generation, sample blas32.General) error {
-	values := make([]float32, 0, sample.Rows*sample.Cols)
-	for i := range sample.Rows {
-		values = append(values, embed.Row(sample, i)...)
+// them. The sample tells in how many bytes a value can be kept, and which need none.
+func (c *Collection) makeRows(gen *generation, sample *fitSample) error {
+	values := make([]float32, 0, sample.rows.Rows*sample.rows.Cols)
+	for i := range sample.rows.Rows {
+		values = append(values, embed.Row(sample.rows, i)...)
 	}
 	form := index.LosslessRowForm(values)
 	if c.rowsPlace(gen, form) == "" {
 		return nil
 	}
-	gen.stats.Rows = &form
+	gen.stats.Rows, gen.stats.RowConstants = &form, sample.constants
 	if err := c.emptyRows(gen); err != nil || gen.file == nil {
 		return err
 	}
@@ -75,7 +73,7 @@ func (c *Collection) emptyRows(gen *generation) (err error) {
 	if gen.stats.Rows == nil {
 		return nil
 	}
-	if gen.rows, err = index.NewRows(gen.fitted.Width(), c.Config().Metric, *gen.stats.Rows); err != nil {
+	if gen.rows, err = index.NewRows(gen.fitted.Width(), c.Config().Metric, *gen.stats.Rows, gen.stats.RowConstants...); err != nil {
 		return err
 	}
 	if c.rowsPlace(gen, *gen.stats.Rows) == RowsMemory {
@@ -156,7 +154,7 @@ func (g *generation) rowsHeader() rowsHeader {
 	g.indexer.mu.Lock()
 	defer g.indexer.mu.Unlock()
 	return rowsHeader{
-		form: *g.stats.Rows, dim: uint32(g.fitted.Width()),
+		form: *g.stats.Rows, dim: uint32(g.fitted.Width() - len(g.stats.RowConstants)),
 		generation: g.number, modelHash: g.hash, applied: g.indexer.applied,
 	}
 }
