@@ -31,7 +31,7 @@ const (
 )
 
 // searchWidths are the values of ef and of rerank that are measured.
-var searchWidths = []int{10, 13, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024}
+var searchWidths = []int{10, 13, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072}
 
 // calibration measures a generation's search on points held out of training.
 type calibration struct {
@@ -203,15 +203,14 @@ func (cal *calibration) ask(ctx context.Context, idx index.Index, space Space, q
 	return hits[:min(len(hits), p.K-1)], work, nil
 }
 
-// found is how many of the true neighbours are among hits, at most 10.
-func found(truth map[uint32]bool, hits []index.Hit) float64 {
-	n := 0
-	for _, h := range hits {
-		if truth[h.Slot] {
-			n++
+// found are the places among hits of the true neighbours, the first 10 of them.
+func found(truth map[uint32]bool, hits []index.Hit) (places []int) {
+	for i, h := range hits {
+		if truth[h.Slot] && len(places) < calibrationK {
+			places = append(places, i)
 		}
 	}
-	return float64(min(n, calibrationK))
+	return places
 }
 
 // curve measures recall over settings of a space's search, cheapest first,
@@ -253,26 +252,27 @@ func (cal *calibration) atWidth(ctx context.Context, idx index.Index, space Spac
 	if space == SpaceInput {
 		k, truth = ef, cal.truthInput
 	}
-	lists := make([][]index.Hit, len(cal.slots))
+	places := make([][]int, len(cal.slots)) // of the true neighbours among the hits
 	var total work
 	began := time.Now()
-	for q := range lists {
+	for q := range places {
 		hits, done, err := cal.ask(ctx, idx, space, q, index.Params{K: k, EF: ef})
 		if err != nil {
 			return nil, err
 		}
-		lists[q] = hits
+		places[q] = found(truth[q], hits)
 		total.add(done)
 	}
-	asked := float64(max(1, len(lists)))
+	asked := float64(max(1, len(places)))
 	micros := float64(time.Since(began).Microseconds()) / asked
 	point := func(rerank int) CalibrationPoint {
-		shares := make([]float64, len(lists))
-		for q, l := range lists {
+		shares := make([]float64, len(places))
+		for q, at := range places {
+			n := len(at)
 			if rerank > 0 {
-				l = l[:min(rerank, len(l))]
+				n, _ = slices.BinarySearch(at, rerank)
 			}
-			shares[q] = found(truth[q], l) / cal.perQuery
+			shares[q] = float64(n) / cal.perQuery
 		}
 		mean, promised := promise(shares)
 		return CalibrationPoint{Space: space, Recall: mean, Promised: promised, EF: ef, Rerank: rerank,

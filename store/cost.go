@@ -7,13 +7,13 @@ import "github.com/latentdb/latentdb/index"
 // rule in all of it. Choices that depend on them are the same on every machine and
 // in every run, which those of a stopwatch are not.
 const (
-	weightCost        = 0.00007 // an encoder's weight
-	scannedCost       = 0.002   // a row among its neighbours in memory
-	scannedByteCost   = 0.00004
+	weightCost        = 0.00009 // an encoder's weight
+	scannedCost       = 0.0011  // a row among its neighbours in memory
+	scannedByteCost   = 0.000016
 	gatheredCost      = 0.02 // a row in a place of its own
-	gatheredByteCost  = 0.0002
-	rescoredCost      = 0.04 // a candidate's row in memory
-	rescoredByteCost  = 0.00006
+	gatheredByteCost  = 0.00012
+	rescoredCost      = 0.05 // a candidate's row in memory
+	rescoredByteCost  = 0.00008
 	storedCost        = 2 // a candidate's stored record
 	storedFeatureCost = 0.004
 	searchCost        = 5 // whatever is asked
