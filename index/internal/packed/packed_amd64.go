@@ -4,12 +4,16 @@ package packed
 
 import "golang.org/x/sys/cpu"
 
-// kernelFunc measures count ≥ 1 rows of blocks ≥ 1 times lanes values. It reads,
-// but does not follow for more than a prefetch, the ahead pointers after the last.
-type kernelFunc func(dst, query *float32, rows **byte, count, blocks int)
+// kernelFunc measures count ≥ 1 rows of blocks times lanes values and, where kernels
+// have masks, tail more. It reads, but does not follow for more than a prefetch, the
+// ahead pointers after the last.
+type kernelFunc func(dst, query *float32, rows **byte, count, blocks, tail int)
 
 // kernels by whether they multiply, then by form.
 var kernels = choose()
+
+// masked tells that the kernels take the values after the last block too.
+var masked = kernels != nil && kernels != avx2
 
 func choose() *[2][3]kernelFunc {
 	x := cpu.X86
@@ -39,7 +43,7 @@ func hasF16C() bool
 const step = 64
 
 func measure(dst, query []float32, rows []*byte, form Form, dot bool) {
-	blocks := len(query) / lanes
+	blocks, tail := len(query)/lanes, len(query)%lanes
 	if kernels == nil || blocks == 0 {
 		measureGeneric(dst, query, rows, form, dot)
 		return
@@ -56,46 +60,46 @@ func measure(dst, query []float32, rows []*byte, form Form, dot bool) {
 		for i := next; i < ahead; i++ {
 			pointers[n+i] = rows[n-1]
 		}
-		kernel(&dst[0:n][0], &query[0], &pointers[0], n, blocks)
-		if rest := blocks * lanes; rest < len(query) {
-			addFrom(rest, dst, query, rows[:n], form, dot)
+		kernel(&dst[0:n][0], &query[0], &pointers[0], n, blocks, tail)
+		if tail > 0 && !masked {
+			addFrom(blocks*lanes, dst, query, rows[:n], form, dot)
 		}
 		dst, rows = dst[n:], rows[n:]
 	}
 }
 
 //go:noescape
-func squaresFloat32AVX512(dst, query *float32, rows **byte, count, blocks int)
+func squaresFloat32AVX512(dst, query *float32, rows **byte, count, blocks, tail int)
 
 //go:noescape
-func squaresFloat16AVX512(dst, query *float32, rows **byte, count, blocks int)
+func squaresFloat16AVX512(dst, query *float32, rows **byte, count, blocks, tail int)
 
 //go:noescape
-func squaresUint8AVX512(dst, query *float32, rows **byte, count, blocks int)
+func squaresUint8AVX512(dst, query *float32, rows **byte, count, blocks, tail int)
 
 //go:noescape
-func productsFloat32AVX512(dst, query *float32, rows **byte, count, blocks int)
+func productsFloat32AVX512(dst, query *float32, rows **byte, count, blocks, tail int)
 
 //go:noescape
-func productsFloat16AVX512(dst, query *float32, rows **byte, count, blocks int)
+func productsFloat16AVX512(dst, query *float32, rows **byte, count, blocks, tail int)
 
 //go:noescape
-func productsUint8AVX512(dst, query *float32, rows **byte, count, blocks int)
+func productsUint8AVX512(dst, query *float32, rows **byte, count, blocks, tail int)
 
 //go:noescape
-func squaresFloat32AVX2(dst, query *float32, rows **byte, count, blocks int)
+func squaresFloat32AVX2(dst, query *float32, rows **byte, count, blocks, tail int)
 
 //go:noescape
-func squaresFloat16AVX2(dst, query *float32, rows **byte, count, blocks int)
+func squaresFloat16AVX2(dst, query *float32, rows **byte, count, blocks, tail int)
 
 //go:noescape
-func squaresUint8AVX2(dst, query *float32, rows **byte, count, blocks int)
+func squaresUint8AVX2(dst, query *float32, rows **byte, count, blocks, tail int)
 
 //go:noescape
-func productsFloat32AVX2(dst, query *float32, rows **byte, count, blocks int)
+func productsFloat32AVX2(dst, query *float32, rows **byte, count, blocks, tail int)
 
 //go:noescape
-func productsFloat16AVX2(dst, query *float32, rows **byte, count, blocks int)
+func productsFloat16AVX2(dst, query *float32, rows **byte, count, blocks, tail int)
 
 //go:noescape
-func productsUint8AVX2(dst, query *float32, rows **byte, count, blocks int)
+func productsUint8AVX2(dst, query *float32, rows **byte, count, blocks, tail int)

@@ -8,8 +8,8 @@ func addAccelerated(paths map[string]func(dst, query []float32, rows []*byte, fo
 		return
 	}
 	paths["avx2"] = func(dst, query []float32, rows []*byte, form Form, dot bool) {
-		defer func(before *[2][3]kernelFunc) { kernels = before }(kernels)
-		kernels = avx2
+		defer func(before *[2][3]kernelFunc, masks bool) { kernels, masked = before, masks }(kernels, masked)
+		kernels, masked = avx2, false
 		measure(dst, query, rows, form, dot)
 	}
 }
