@@ -318,11 +318,14 @@ func TestCheckFindsDamagedRows(t *testing.T) {
 		}
 		return len(r.Problems)
 	}
-	edit(t, path, func(b []byte) []byte { b[rowsHeaderSize+3] ^= 0x40; return b })
-	if problems() == 0 {
-		t.Error("a flipped byte goes unnoticed")
+	for _, fromEnd := range []int{1, 2000} { // what is held, and a row that no slot has
+		flip := func(b []byte) []byte { b[len(b)-fromEnd] ^= 0x40; return b }
+		edit(t, path, flip)
+		if problems() == 0 {
+			t.Error("a flipped byte goes unnoticed")
+		}
+		edit(t, path, flip)
 	}
-	edit(t, path, func(b []byte) []byte { b[rowsHeaderSize+3] ^= 0x40; return b })
 	if n := problems(); n != 0 {
 		t.Fatalf("%d problems", n)
 	}
@@ -408,8 +411,9 @@ func TestRowsGivenUpUnderLoad(t *testing.T) {
 		load.Go(func() {
 			for i := w; ; i += 7 {
 				v := vectors[i%600]
-				if w == 3 {
-					if err := c.Upsert(ctx, Point{ID: NumID(uint64(i % 600)), Vector: v}); errors.Is(err, ErrClosed) {
+				if w == 3 { // points that no search asks for, each a change
+					far := slices.Repeat([]float32{float32(1000 + i)}, len(v))
+					if err := c.Upsert(ctx, Point{ID: NumID(uint64(600 + i%100)), Vector: far}); errors.Is(err, ErrClosed) {
 						return
 					} else if err != nil {
 						t.Error(err)
@@ -575,5 +579,42 @@ func TestRowsPlace(t *testing.T) {
 		if got := c.rowsPlace(gen, form); got != want {
 			t.Errorf("%+v: %q", test, got)
 		}
+	}
+}
+
+// TestRowsGivenUpUnderAReader gives rows up, and moves them, while a search has them
+// pinned: it must come to no memory that is no longer there.
+func TestRowsGivenUpUnderAReader(t *testing.T) {
+	dir, vectors := onDisk(t, 600)
+	var told bytes.Buffer
+	db := openDB(t, dir, &Options{NoAutoFit: true, Logger: slog.New(slog.NewTextHandler(&told, nil))})
+	c := collection(t, db, "test")
+	filled(t, c)
+	gen := c.active.Load()
+	told.Reset()
+	var readers sync.WaitGroup
+	for w := range 2 {
+		readers.Go(func() {
+			for i := w; ; i = (i + 1) % 600 {
+				hits := []index.Hit{{Slot: uint32(i), Distance: -1}}
+				if gen.rescore(hits, vectors[i]) == 0 {
+					return
+				}
+				if hits[0].Distance != 0 {
+					t.Errorf("slot %d is at %v", i, hits[0].Distance)
+				}
+			}
+		})
+	}
+	for range 20 {
+		if err := c.saveRows(gen); err != nil {
+			t.Error(err)
+		}
+	}
+	c.release(gen)
+	readers.Wait()
+	noMappings(t)
+	if told.Len() > 0 {
+		t.Error(told.String())
 	}
 }
