@@ -155,7 +155,7 @@ func TestFullDiskOfRows(t *testing.T) {
 	refused(err)
 	mustFit(t, c)
 	gen := c.active.Load()
-	// The second is enough for the rows, which move, but not for all of the file.
+	// The second is enough for the rows, but not for all of the file.
 	for _, room := range []int{1 << 20, rowsHeaderSize + gen.rows.Size(300)} {
 		leave(int64(room))
 		refused(c.saveRows(gen))

@@ -109,7 +109,8 @@ func (f *rowsFile) beginLocked(slots int) (err error) {
 		return wrapped(err)
 	}
 	size := rowsHeaderSize + f.rows.Size(slots)
-	if err = allocate(temp, int64(size)); err == nil {
+	held := f.rows.Size(slots) / f.rows.Size(1) * rowsPageSlots / 8
+	if err = allocate(temp, int64(size+held)); err == nil {
 		var memory []byte
 		if memory, err = mapShared(temp, size); err == nil {
 			return f.moveTo(temp, memory)

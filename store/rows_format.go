@@ -21,6 +21,7 @@ const (
 	rowsFormat     = 1
 	rowsHeaderSize = 4096
 	rowKindSize    = 16
+	rowsPageSlots  = 1024 // a file is for so many slots, or a multiple
 )
 
 // rowsHeader says what a file of rows holds.

@@ -606,9 +606,18 @@ func TestRowsGivenUpUnderAReader(t *testing.T) {
 			}
 		})
 	}
-	for range 20 {
+	for i := range 20 {
 		if err := c.saveRows(gen); err != nil {
 			t.Error(err)
+		}
+		if i%5 == 0 { // a file that is not finished stays mapped, without a name
+			broken := errors.New("broken")
+			if err := gen.file.save(gen.rowsHeader(), 600, func() (uint64, error) { return 0, broken }); !errors.Is(err, broken) {
+				t.Errorf("%v, want %v", err, broken)
+			}
+			if left, err := filepath.Glob(gen.file.path + temporaryMark + "*"); err != nil || len(left) > 0 {
+				t.Errorf("%q are left, %v", left, err)
+			}
 		}
 	}
 	c.release(gen)
