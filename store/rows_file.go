@@ -216,7 +216,6 @@ func (f *rowsFile) close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.closed = true
-	f.keeps.Store(false)
 	f.rows.Drop()
 	var err error
 	if f.mapped != nil {
@@ -226,6 +225,7 @@ func (f *rowsFile) close() error {
 		err = errors.Join(err, discardFile(f.temp))
 	}
 	f.mapped, f.temp = nil, nil
+	f.keeps.Store(false) // last, so that a reader that came to lost memory would be told of
 	return err
 }
 

@@ -168,7 +168,7 @@ func (h *rowsHeader) isOf(want rowsHeader, seq uint64) error {
 	switch {
 	case h.generation != want.generation || h.modelHash != want.modelHash || h.form != want.form || h.dim != want.dim:
 		return fmt.Errorf("%w: file of rows is of another generation", ErrCorrupt)
-	case h.applied > seq || h.through > seq:
+	case h.applied > h.through || h.through > seq:
 		return fmt.Errorf("%w: file of rows holds change %d, after the last", ErrCorrupt, max(h.applied, h.through))
 	}
 	return nil

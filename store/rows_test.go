@@ -243,7 +243,7 @@ func TestRowsFileIsRebuilt(t *testing.T) {
 		"of another generation":    header(func(h *rowsHeader) { h.generation++ }),
 		"of another model":         header(func(h *rowsHeader) { h.modelHash[3]++ }),
 		"of another form":          header(func(h *rowsHeader) { h.form = index.RowForm{Kind: index.RowFloat32, Offset: 1} }),
-		"of a later state":         header(func(h *rowsHeader) { h.applied, h.through = 1e6, 1e6 }),
+		"of a later state":         header(func(h *rowsHeader) { h.applied = 1e6 }),
 		"perhaps of a later state": header(func(h *rowsHeader) { h.through = 1e6 }),
 		"of an earlier state":      header(func(h *rowsHeader) { h.applied = 0 }),
 		"beside one not finished":  func(b []byte) []byte { leaveTemporary(t, path); return b },
