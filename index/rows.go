@@ -51,9 +51,10 @@ type Rows struct {
 	kept      []int
 	constants []Constant
 
-	mu    sync.RWMutex
-	pages []*rowPage // nil where no slot has come
-	pool  sync.Pool  // of *rescoring
+	mu      sync.RWMutex
+	pages   []*rowPage // nil where no slot has come
+	dropped bool
+	pool    sync.Pool // of *rescoring
 }
 
 // rescoring is the memory of one Rescore or Scan.
@@ -167,7 +168,7 @@ func (r *Rows) page(slot uint32) *rowPage {
 }
 
 func (r *Rows) put(slot uint32, row []float32) bool {
-	if !r.keeps(row) {
+	if r.dropped || !r.keeps(row) {
 		r.clear(slot)
 		return false
 	}

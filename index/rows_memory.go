@@ -47,6 +47,9 @@ func (r *Rows) isGiven(page int) bool {
 func (r *Rows) moveTo(i int, data []byte, given bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.dropped {
+		return
+	}
 	r.grow(i + 1)
 	p := r.pages[i]
 	if p == nil {
@@ -91,11 +94,12 @@ func (r *Rows) Keep(slot uint32) {
 	}
 }
 
-// Drop forgets all rows and lets go of the memory.
+// Drop forgets all rows and lets go of the memory, for good: no row is held after it,
+// and Scan says that it cannot answer.
 func (r *Rows) Drop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pages = nil
+	r.pages, r.dropped = nil, true
 }
 
 // Row copies the row of a slot to dst, of Dim values, and tells whether it is held.

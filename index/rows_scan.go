@@ -5,7 +5,7 @@ import "math/bits"
 // Scan offers to top the rows of all slots, or of those allowed, each at its
 // distance to a query of Dim values that is prepared as the rows were. It returns
 // false, having offered nothing, for a query that lies too far from the rows' grid
-// to be measured by it.
+// to be measured by it, and after Drop.
 func (r *Rows) Scan(top *TopK, query []float32, allow *Bitmap) bool {
 	if !r.reaches(query) {
 		return false
@@ -14,6 +14,9 @@ func (r *Rows) Scan(top *TopK, query []float32, allow *Bitmap) bool {
 	defer r.pool.Put(s)
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	if r.dropped {
+		return false
+	}
 	for at, p := range r.pages {
 		if p == nil {
 			continue

@@ -623,6 +623,9 @@ func TestRowsGivenUpUnderAReader(t *testing.T) {
 	c.release(gen)
 	readers.Wait()
 	noMappings(t)
+	if gen.scanRows(index.NewTopK(1), vectors[0], nil) {
+		t.Error("rows that were given up answer that nothing is near")
+	}
 	if told.Len() > 0 {
 		t.Error(told.String())
 	}
