@@ -81,7 +81,7 @@
 // and may stand within the source as well. With "vectors" alone a collection
 // takes vectors and first fits by itself at 10,000 points; "latent" beside it
 // may leave the source out. "rows" is where the rows are that candidates are scored
-// by: "ram" or "disk", which "on_disk" of the vectors sets too. Records are lists of
+// by: "ram", "half" or "disk"; "on_disk" of the vectors sets "disk" too. Records are lists of
 // numbers (vector), base64 (image) or objects (table).
 //
 // An imported row without an id takes that in its column "id"; what cannot be an

@@ -108,7 +108,7 @@ type Config struct {
 	// Engine is the index of the latents. Default "auto".
 	Engine string
 	// Rows is where the feature rows are kept that candidates are scored by in input
-	// space: RowsMemory, RowsDisk, or RowsAuto, the default.
+	// space: RowsMemory, RowsHalf, RowsDisk, or RowsAuto, the default.
 	Rows string
 	// Recall is the share of the true nearest neighbours that answers aim at,
 	// above 0 and at most 1. Default 0.95.
@@ -205,8 +205,8 @@ func (c Config) check() error {
 		return invalid("encoder", "%q is not one of %v", c.Encoder, embed.Encoders())
 	case engineByName(c.Engine) == nil && c.Engine != EngineAuto:
 		return invalid("engine", "%q is not one of %v", c.Engine, engineNames())
-	case c.Rows != RowsAuto && c.Rows != RowsMemory && c.Rows != RowsDisk:
-		return invalid("rows", "%q is not one of %v", c.Rows, []string{RowsAuto, RowsMemory, RowsDisk})
+	case !slices.Contains(rowsPlaces, c.Rows):
+		return invalid("rows", "%q is not one of %v", c.Rows, rowsPlaces)
 	case !(c.Recall > 0 && c.Recall <= 1):
 		return invalid("recall", "is %v; it must be above 0 and at most 1", c.Recall)
 	case c.AutoFit.MinPoints < minFitPoints:

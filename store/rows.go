@@ -18,12 +18,18 @@ const (
 	RowsAuto = "auto"
 	// RowsMemory has them in memory.
 	RowsMemory = "ram"
+	// RowsHalf has them in memory with no more than two bytes a value: where that
+	// loses something, scores are right to three digits, and the order of points that
+	// are nearer to each other than that is not.
+	RowsHalf = "half"
 	// RowsDisk has them in a file that is mapped into memory: as fast while the
 	// system's cache holds what is asked for, and no memory of the process but for what
 	// changed since the file was written. Windows, where a file in use cannot be
 	// replaced, and systems of 32 bits have them in memory.
 	RowsDisk = "disk"
 )
+
+var rowsPlaces = []string{RowsAuto, RowsMemory, RowsHalf, RowsDisk}
 
 // maxAutoRows is as much as RowsAuto keeps in memory.
 const maxAutoRows = 1 << 30
@@ -36,6 +42,9 @@ func (c *Collection) makeRows(gen *generation, sample *fitSample) error {
 		values = append(values, embed.Row(sample.rows, i)...)
 	}
 	form := index.LosslessRowForm(values)
+	if c.Config().Rows == RowsHalf && form.Bytes() > 2 {
+		form = index.RowForm{Kind: index.RowFloat16}
+	}
 	if c.rowsPlace(gen, form) == "" {
 		return nil
 	}
@@ -61,7 +70,7 @@ func (c *Collection) rowsPlace(gen *generation, form index.RowForm) string {
 			place = RowsMemory
 		}
 	}
-	if !canMap {
+	if !canMap || place == RowsHalf {
 		place = RowsMemory
 	}
 	return place

@@ -34,7 +34,8 @@ var configurations = []struct {
 	{"pca 32, graph", []string{"million"}, store.Config{Encoder: embed.PCA, Dim: 32, Engine: store.EngineHNSW, M: 10, Rows: store.RowsMemory}},
 	{"linear 32, cells, rows on disk", []string{"mnist"}, store.Config{Encoder: embed.Linear, Dim: 32, Engine: store.EngineCells, Rows: store.RowsDisk}},
 	{"deep 32, cells, rows on disk", []string{"mnist"}, store.Config{Encoder: embed.Deep, Dim: 32, Engine: store.EngineCells, Rows: store.RowsDisk}},
-	{"linear 48, cells", []string{"words"}, store.Config{Encoder: embed.Linear, Dim: 48, Engine: store.EngineCells, Rows: store.RowsMemory}},
+	{"linear 64, cells, half rows", []string{"words"}, store.Config{Encoder: embed.Linear, Dim: 64, Engine: store.EngineCells, Rows: store.RowsHalf}},
+	{"deep 64, cells, half rows", []string{"words"}, store.Config{Encoder: embed.Deep, Dim: 64, Engine: store.EngineCells, Rows: store.RowsHalf}},
 	{"linear 64, cells", []string{"words", "cifar"}, store.Config{Encoder: embed.Linear, Dim: 64, Engine: store.EngineCells, Rows: store.RowsMemory}},
 	{"as it comes", []string{"words", "cifar", "openai", "bert"}, store.Config{}},
 }
