@@ -8,7 +8,8 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 )
 
-// maxInt8Loss is how much recall@10 the int8 code may cost on held-out rows.
+// maxInt8Loss is how much recall@10 (of candidates, recall@50) the int8 code may cost
+// on held-out rows.
 // Where it costs more (few dimensions packed with many points, or a few values
 // far from all others), latents are kept as float32.
 const maxInt8Loss = 0.003

@@ -60,6 +60,10 @@ type Config struct {
 	// Workers bounds the goroutines of everything but matrix products, which
 	// use up to GOMAXPROCS; it changes no result. Default 1.
 	Workers int
+	// Reranked tells that latents only pick candidates, which are then scored by the
+	// rows: their code is judged by the true neighbours among the first 50, not by
+	// those among the first 10.
+	Reranked bool
 	// InputScale, per feature, turns errors into the record's own units; nil is 1.
 	InputScale []float32
 	// Progress is called after every epoch, if set; never for the encoder PCA,
@@ -320,8 +324,16 @@ func (t *trainer) chooseCode(ctx context.Context, exam *examiner, r *Result) err
 	if r.Int8, err = exam.score(ctx, m, true); err != nil {
 		return err
 	}
-	if r.Learned.Recall10-r.Int8.Recall10 > maxInt8Loss {
+	if t.cfg.codeLoss(r) > maxInt8Loss {
 		m.int8Step = 0
 	}
 	return nil
+}
+
+// codeLoss is the recall that rounding latents to int8 costs.
+func (c Config) codeLoss(r *Result) float64 {
+	if c.Reranked {
+		return r.Learned.Recall50 - r.Int8.Recall50
+	}
+	return r.Learned.Recall10 - r.Int8.Recall10
 }

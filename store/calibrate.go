@@ -127,14 +127,26 @@ func (cal *calibration) findTruth(ctx context.Context) error {
 	if err := cal.scanAll(ctx, tops); err != nil {
 		return err
 	}
+	reach := make(map[Space][]float32)
 	for q := range n {
 		own := func(h index.Hit) bool { return h.Slot == cal.slots[q] }
 		hits, _, err := cal.ask(ctx, cal.gen.index, SpaceLatent, q, index.Params{K: calibrationK + truthTies, Exact: true})
 		if err != nil {
 			return err
 		}
-		cal.truthInput = append(cal.truthInput, trueSlots(slices.DeleteFunc(tops[q].AppendTo(nil), own)))
+		nearest := slices.DeleteFunc(tops[q].AppendTo(nil), own)
+		cal.truthInput = append(cal.truthInput, trueSlots(nearest))
 		cal.truthLatent = append(cal.truthLatent, trueSlots(hits))
+		for space, found := range map[Space][]index.Hit{SpaceInput: nearest, SpaceLatent: hits} {
+			if len(found) >= calibrationK {
+				reach[space] = append(reach[space], found[calibrationK-1].Distance)
+			}
+		}
+	}
+	cal.gen.stats.Reach = make(map[Space]float32)
+	for space, far := range reach {
+		slices.Sort(far)
+		cal.gen.stats.Reach[space] = far[(len(far)-1)*99/100]
 	}
 	cal.perQuery = float64(min(calibrationK, max(1, cal.gen.index.Len()-1)))
 	return nil

@@ -307,7 +307,7 @@ func (r *fitRun) train(ctx context.Context, gen *generation, rows blas32.General
 	cfg := r.c.Config()
 	tc := embed.Config{
 		Encoder: cfg.Encoder, Dim: cfg.Dim, Recall: cfg.Recall, Epochs: r.opts.Epochs, Seed: r.seed(),
-		Workers: r.c.opts.Workers, InputScale: gen.fitted.InputScale(),
+		Workers: r.c.opts.Workers, InputScale: gen.fitted.InputScale(), Reranked: cfg.defaultSpace() == SpaceInput,
 	}
 	if r.opts.Encoder != "" {
 		tc.Encoder = r.opts.Encoder

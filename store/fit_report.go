@@ -33,7 +33,8 @@ func codeLoss(r *embed.Result) float64 {
 
 func codeName(r *embed.Result) string {
 	if r.Model.CodeStep() == 0 {
-		return fmt.Sprintf("float32: int8 would cost %.3f of recall@10", r.Learned.Recall10-r.Int8.Recall10)
+		return fmt.Sprintf("float32: int8 would cost %.3f of recall@10 and %.3f of recall@50",
+			r.Learned.Recall10-r.Int8.Recall10, r.Learned.Recall50-r.Int8.Recall50)
 	}
 	return "int8"
 }

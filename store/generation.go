@@ -71,6 +71,10 @@ type fitStats struct {
 	// a record far above it is out of distribution.
 	HeldOutMSE    float64 `json:"held_out_mse"`
 	MaxHeldOutMSE float64 `json:"max_held_out_mse"`
+	// Reach is, by space, how far the 10th neighbour is of all but one in a hundred
+	// held-out points; a query whose is farther is out of distribution. Models made
+	// before it was kept have none.
+	Reach map[Space]float32 `json:"reach,omitempty"`
 	// ResidualVariance is, per feature, the mean squared residual on held-out rows.
 	ResidualVariance []float32 `json:"residual_variance"`
 	// Longest is the length of the longest feature row, where the metric is Dot.

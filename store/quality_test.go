@@ -5,6 +5,9 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/latentdb/latentdb/embed"
+	"github.com/latentdb/latentdb/embed/source"
 )
 
 // TestReportFromOutside measures the report's figures again through the public
@@ -111,4 +114,31 @@ func nearestOf(references []uint64, distance func(uint64) float64) []uint64 {
 		d[j] = distance(j)
 	}
 	return slices.SortedFunc(slices.Values(references), func(a, b uint64) int { return cmp.Compare(d[a], d[b]) })
+}
+
+// TestFarQueriesAreFlagged asks for points between and beyond those stored, which
+// PCA of full size reconstructs as well as any.
+func TestFarQueriesAreFlagged(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: 4, Encoder: embed.PCA})
+	mustUpsert(t, c, numbered(curved(8, 1200, 4))...)
+	mustFit(t, c)
+	flagged := func(space Space, shift float32) (n int) {
+		for _, v := range curved(9, 200, 4) {
+			for j := range v {
+				v[j] += shift
+			}
+			if mustSearch(t, c, Query{Vector: v, Space: space, Limit: 3}).Info.OutOfDistribution {
+				n++
+			}
+		}
+		return n
+	}
+	for _, space := range []Space{SpaceInput, SpaceLatent} {
+		if n := flagged(space, 0); n > 10 {
+			t.Errorf("%s: %d of 200 queries like the points are flagged", space, n)
+		}
+		if n := flagged(space, 5); n < 195 {
+			t.Errorf("%s: %d of 200 queries far away are flagged", space, n)
+		}
+	}
 }

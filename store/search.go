@@ -12,7 +12,7 @@ import (
 // matching) of them, less what ScoreThreshold leaves out. Before any fit the
 // answer is the exact one on feature rows.
 func (c *Collection) Search(ctx context.Context, q Query) ([]Hit, error) {
-	s, err := c.search(ctx, q)
+	s, err := c.search(ctx, q, false)
 	if err != nil {
 		return nil, err
 	}
@@ -22,7 +22,7 @@ func (c *Collection) Search(ctx context.Context, q Query) ([]Hit, error) {
 // Explain is Search that also says how the answer was found. Cost: it decodes the
 // query's latent, to tell how well the model fits it.
 func (c *Collection) Explain(ctx context.Context, q Query) (*SearchResult, error) {
-	s, err := c.search(ctx, q)
+	s, err := c.search(ctx, q, true)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (c *Collection) Explain(ctx context.Context, q Query) (*SearchResult, error
 }
 
 // search runs a search to its end.
-func (c *Collection) search(ctx context.Context, q Query) (*search, error) {
+func (c *Collection) search(ctx context.Context, q Query, explain bool) (*search, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (c *Collection) search(ctx context.Context, q Query) (*search, error) {
 	// Points that are replaced or deleted while the search runs are noticed
 	// and dropped; if that leaves the answer short, ask again.
 	for attempt := 0; ; attempt++ {
-		s := &search{c: c, q: q, shown: c.showing.Load(), published: c.published.Load()}
+		s := &search{c: c, q: q, explain: explain, shown: c.showing.Load(), published: c.published.Load()}
 		s.gen = c.active.Load() // after published: a newer one costs a rescore, an older one would miss changes
 		err := s.run(ctx)
 		if err != nil || s.dropped == 0 || len(s.hits) >= q.Limit || attempt == 3 {
@@ -58,6 +58,8 @@ type search struct {
 	c   *Collection
 	q   Query
 	gen *generation
+	// explain tells that how the answer was found is asked for.
+	explain bool
 	// published is the last change that this search must see; points that
 	// changed after it are scored anew.
 	published uint64
@@ -76,6 +78,9 @@ type search struct {
 	// changes that are committed and not visible yet.
 	readStored bool
 	hits       []Hit
+	// isFar tells that the query's neighbours are farther than those of nearly all
+	// held-out points.
+	isFar bool
 }
 
 func (s *search) run(ctx context.Context) error {
@@ -89,6 +94,7 @@ func (s *search) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.measureReach(hits)
 	if s.fromMemory(hits) {
 		return nil
 	}
@@ -195,6 +201,9 @@ func (s *search) newRow() ([]float32, error) {
 // own point and a threshold are taken off.
 func (s *search) wanted() int {
 	k := s.q.Offset + s.q.Limit
+	if s.explain {
+		k = max(k, calibrationK) // for how far the 10th is
+	}
 	if s.byID {
 		k++
 	}

@@ -45,6 +45,21 @@ func (s *search) passes(score float64) bool {
 	return s.q.ScoreThreshold == nil || betterScore(s.metric(), score, *s.q.ScoreThreshold)
 }
 
+// measureReach compares how far the 10th neighbour is with held-out points. A filter
+// leaves neighbours out, and a product is no distance.
+func (s *search) measureReach(hits []index.Hit) {
+	at := calibrationK - 1
+	if s.byID {
+		at++
+	}
+	if !s.explain || s.gen.model == nil || s.allow != nil || s.metric() == Dot || len(hits) <= at {
+		return
+	}
+	if limit, known := s.gen.stats.Reach[s.q.Space]; known {
+		s.isFar = hits[at].Distance > limit
+	}
+}
+
 // refresh drops hits whose point is gone, and scores anew those whose point
 // changed after the search began.
 func (s *search) refresh(g *ground, hits []index.Hit) ([]index.Hit, error) {
@@ -138,7 +153,7 @@ func (s *search) info() SearchInfo {
 	if s.gen.model == nil {
 		info.Space = SpaceInput
 	} else if e, err := s.gen.errorOf(s.row); err == nil {
-		info.OutOfDistribution = e > oodFactor*s.gen.stats.MaxHeldOutMSE
+		info.OutOfDistribution = s.isFar || e > oodFactor*s.gen.stats.MaxHeldOutMSE
 	}
 	return info
 }

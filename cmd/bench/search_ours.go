@@ -31,7 +31,7 @@ var configurations = []struct {
 }{
 	{"linear 32, cells", []string{"mnist"}, store.Config{Encoder: embed.Linear, Dim: 32, Engine: store.EngineCells, Rows: store.RowsMemory}},
 	{"pca 32, cells", []string{"million"}, store.Config{Encoder: embed.PCA, Dim: 32, Engine: store.EngineCells, Rows: store.RowsMemory}},
-	{"pca 32, graph", []string{"million"}, store.Config{Encoder: embed.PCA, Dim: 32, Engine: store.EngineHNSW, M: 10, Rows: store.RowsMemory}},
+	{"pca 32, graph", []string{"million"}, store.Config{Encoder: embed.PCA, Dim: 32, Engine: store.EngineHNSW, M: 12, Rows: store.RowsMemory}},
 	{"linear 32, cells, rows on disk", []string{"mnist"}, store.Config{Encoder: embed.Linear, Dim: 32, Engine: store.EngineCells, Rows: store.RowsDisk}},
 	{"deep 32, cells, rows on disk", []string{"mnist"}, store.Config{Encoder: embed.Deep, Dim: 32, Engine: store.EngineCells, Rows: store.RowsDisk}},
 	{"linear 64, cells, half rows", []string{"words"}, store.Config{Encoder: embed.Linear, Dim: 64, Engine: store.EngineCells, Rows: store.RowsHalf}},
