@@ -12,7 +12,8 @@ import (
 type RowForm struct {
 	// Kind is RowFloat32, RowFloat16 or RowUint8.
 	Kind RowKind `json:"kind"`
-	// Offset and Step are the grid of RowUint8: byte k stands for Offset + k·Step.
+	// Offset and Step are the grid of RowUint8: byte k stands for Offset + k·Step. So
+	// do they say what a RowFloat16 stands for, where Step is not 0.
 	Offset float64 `json:"offset,omitempty"`
 	Step   float64 `json:"step,omitempty"`
 }
@@ -52,6 +53,23 @@ func LosslessRowForm(values []float32) RowForm {
 	}
 	return RowForm{Kind: RowFloat16}
 }
+
+// HalfRowForm is RowFloat16 on the range of values, of which each then is within a
+// 4,096th: it loses something as a rule, but always little.
+func HalfRowForm(values []float32) RowForm {
+	low, high := 0.0, 0.0
+	if len(values) > 0 {
+		low, high = float64(slices.Min(values)), float64(slices.Max(values))
+	}
+	step := (high - low) / 2
+	if !(step >= leastStep && step <= greatestStep) {
+		step = 1
+	}
+	return RowForm{Kind: RowFloat16, Offset: (low + high) / 2, Step: step}
+}
+
+// gridded tells whether values are kept as multiples of Step from Offset.
+func (f RowForm) gridded() bool { return f.Step != 0 }
 
 // gridOf finds the grid that values lie on: its step is the least difference of
 // two of them, made exact by the largest.
@@ -137,7 +155,7 @@ func (f RowForm) Validate() error {
 	switch {
 	case !known:
 		return fmt.Errorf("%w: row form %q", ErrParams, f.Kind)
-	case f.Kind == RowUint8 && (!(f.Step >= leastStep && f.Step <= greatestStep) || f.Offset-f.Offset != 0):
+	case (f.Kind == RowUint8 || f.Step != 0) && (!(f.Step >= leastStep && f.Step <= greatestStep) || f.Offset-f.Offset != 0):
 		return fmt.Errorf("%w: row grid of offset %v and step %v", ErrParams, f.Offset, f.Step)
 	}
 	return nil

@@ -181,7 +181,7 @@ func (r *Rows) put(slot uint32, row []float32) bool {
 	dst := r.at(p, slot)
 	for i, feature := range r.kept {
 		x := row[feature]
-		if r.packed == packed.Uint8 {
+		if r.form.gridded() {
 			x = r.form.onGrid(x)
 		}
 		packed.Put(dst, r.packed, i, x)
@@ -201,12 +201,21 @@ func (r *Rows) keeps(row []float32) bool {
 		}
 	}
 	for _, feature := range r.kept {
-		x := row[feature]
-		if r.packed == packed.Uint8 && !r.form.holds(x) || r.packed == packed.Float16 && !(x >= -packed.MaxHalf && x <= packed.MaxHalf) {
+		if !r.keepsValue(row[feature]) {
 			return false
 		}
 	}
 	return true
+}
+
+func (r *Rows) keepsValue(x float32) bool {
+	switch {
+	case r.packed == packed.Uint8:
+		return r.form.holds(x)
+	case r.packed == packed.Float16 && r.form.gridded():
+		x = r.form.onGrid(x)
+	}
+	return r.packed != packed.Float16 || x >= -packed.MaxHalf && x <= packed.MaxHalf
 }
 
 // Delete forgets the row of a slot.
@@ -259,7 +268,7 @@ func (r *Rows) Rescore(hits []Hit, query []float32) int {
 }
 
 func (r *Rows) reaches(query []float32) bool {
-	if r.packed != packed.Uint8 {
+	if !r.form.gridded() {
 		return true
 	}
 	for _, x := range query {
@@ -296,7 +305,7 @@ func (r *Rows) measure(s *rescoring, query []float32) {
 	}
 	shared := r.shared(query)
 	s.distances = slices.Grow(s.distances[:0], len(s.at))[:len(s.at)]
-	isGrid := r.packed == packed.Uint8
+	isGrid := r.form.gridded()
 	switch r.metric {
 	case Cosine, Dot:
 		packed.Products(s.distances, s.query, s.at, r.packed)
@@ -313,7 +322,9 @@ func (r *Rows) measure(s *rescoring, query []float32) {
 	scale := float32(1)
 	if isGrid {
 		for i, x := range s.query {
-			s.query[i] = r.form.onGrid(x)
+			if s.query[i] = r.form.onGrid(x); r.packed == packed.Uint8 {
+				s.query[i] = snapped(s.query[i])
+			}
 		}
 		scale = float32(r.form.Step)
 	}
@@ -326,6 +337,16 @@ func (r *Rows) measure(s *rescoring, query []float32) {
 	for i, d := range s.distances {
 		s.distances[i] = d*scale + shared
 	}
+}
+
+// snapped is a place on a grid as a whole number where it is one but for rounding, so
+// that equal rows are at distance 0.
+func snapped(k float32) float32 {
+	const whole, near = 3 << 22, 1e-3 // the sum rounds what is below 2^22
+	if r := k + whole - whole; abs(k-r) < near && abs(k) < 1<<22 {
+		return r
+	}
+	return k
 }
 
 func (r *Rows) sumsFromGrid(s *rescoring) {

@@ -113,7 +113,7 @@ func (r *Rows) Row(dst []float32, slot uint32) bool {
 	row := r.at(p, slot)
 	for i, feature := range r.kept {
 		dst[feature] = packed.At(row, r.packed, i)
-		if r.packed == packed.Uint8 {
+		if r.form.gridded() {
 			dst[feature] = r.form.fromGrid(dst[feature])
 		}
 	}

@@ -269,3 +269,19 @@ func TestRowsBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestGridRowsAreAtDistanceZeroFromThemselves has a grid whose places float32 rounds.
+func TestGridRowsAreAtDistanceZeroFromThemselves(t *testing.T) {
+	row := make([]float32, 64)
+	for i := range row {
+		row[i] = 1000 + 0.1*float32(i%40)
+	}
+	form := LosslessRowForm(row)
+	for _, m := range []Metric{L2, Manhattan} {
+		r := mustRows(t, len(row), m, form)
+		hits := []Hit{{Slot: 1}}
+		if !r.Put(1, row) || r.Rescore(hits, row) != 1 || hits[0].Distance != 0 {
+			t.Errorf("%v, %v: a row is %v from itself", form, m, hits[0].Distance)
+		}
+	}
+}

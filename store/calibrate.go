@@ -146,7 +146,10 @@ func (cal *calibration) findTruth(ctx context.Context) error {
 	cal.gen.stats.Reach = make(map[Space]float32)
 	for space, far := range reach {
 		slices.Sort(far)
-		cal.gen.stats.Reach[space] = far[(len(far)-1)*99/100]
+		// Where each point has ten copies, there is no telling what is far.
+		if limit := far[(len(far)-1)*99/100]; limit > 0 {
+			cal.gen.stats.Reach[space] = limit
+		}
 	}
 	cal.perQuery = float64(min(calibrationK, max(1, cal.gen.index.Len()-1)))
 	return nil
@@ -156,7 +159,7 @@ func (cal *calibration) findTruth(ctx context.Context) error {
 // that are kept, else by the stored records.
 func (cal *calibration) scanAll(ctx context.Context, tops []*index.TopK) error {
 	gen, workers := cal.gen, cal.c.opts.Workers
-	if gen.rows != nil && gen.rows.Len() == gen.index.Len() {
+	if gen.rows != nil && !gen.lossy() && gen.rows.Len() == gen.index.Len() {
 		var missed atomic.Bool
 		inParallel(workers, len(tops), func(q int) {
 			if ctx.Err() == nil && !gen.scanRows(tops[q], embed.Row(cal.rows, q), nil) {

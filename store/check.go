@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/latentdb/latentdb/index"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -291,12 +290,13 @@ func (g *generation) keepsRow(slot uint32, want []float32) bool {
 	if !g.touchRows(func() { held = g.rows.Row(have, slot) }) || !held {
 		return true
 	}
-	tolerance := float32(0)
-	if g.rows.Form().Kind == index.RowFloat16 {
-		tolerance = 1e-3
-	}
+	form := g.rows.Form()
 	for i, x := range want {
-		if !(max(have[i]-x, x-have[i]) <= tolerance*(1e-3+max(x, -x))) {
+		tolerance := 0.0
+		if g.lossy() { // the digits of a float16
+			tolerance = (form.Step + math.Abs(float64(x)-form.Offset)) / 2048
+		}
+		if !(math.Abs(float64(have[i])-float64(x)) <= tolerance) {
 			return false
 		}
 	}

@@ -19,7 +19,9 @@ import (
 type fitSample struct {
 	rows  blas32.General
 	slots []uint32
-	// constants are the features that have one value in all rows.
+	// form is how values are kept in few bytes, constants are the features that have
+	// one value, both of all rows.
+	form      index.RowForm
 	constants []index.Constant
 }
 
@@ -54,6 +56,9 @@ func (r *fitRun) sample(ctx context.Context, gen *generation) (*fitSample, error
 	})
 	s.rows = embed.MatrixOf(data, width)
 	s.constants = index.ConstantFeatures(data, width)
+	if s.form = index.LosslessRowForm(data); c.Config().Rows == RowsHalf && s.form.Bytes() > 2 {
+		s.form = index.HalfRowForm(data)
+	}
 	if err == nil && s.rows.Rows < minFitPoints {
 		err = fmt.Errorf("%w: %d points, a fit needs at least %d", ErrTooFew, s.rows.Rows, minFitPoints)
 	}

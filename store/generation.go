@@ -56,6 +56,8 @@ type generation struct {
 
 	index index.Index
 	tail  *tail
+	// offGrid are the slots whose rows cannot be among rows.
+	offGrid slotNotes
 	// rows are the feature rows that latent candidates are scored by; nil where
 	// they are read from the records.
 	rows *index.Rows

@@ -3,8 +3,8 @@ package store
 import (
 	"errors"
 	"os"
+	"sync"
 
-	"github.com/latentdb/latentdb/embed"
 	"github.com/latentdb/latentdb/index"
 )
 
@@ -18,9 +18,10 @@ const (
 	RowsAuto = "auto"
 	// RowsMemory has them in memory.
 	RowsMemory = "ram"
-	// RowsHalf has them in memory with no more than two bytes a value: where that
-	// loses something, scores are right to three digits, and the order of points that
-	// are nearer to each other than that is not.
+	// RowsHalf has them in memory with no more than two bytes a value. Where that loses
+	// something, a value is within a 4,096th of the range of all values, and so scores
+	// are a little off, and the order of points that are as near to each other. The exact
+	// scan does not go by such rows.
 	RowsHalf = "half"
 	// RowsDisk has them in a file that is mapped into memory: as fast while the
 	// system's cache holds what is asked for, and no memory of the process but for what
@@ -35,16 +36,9 @@ var rowsPlaces = []string{RowsAuto, RowsMemory, RowsHalf, RowsDisk}
 const maxAutoRows = 1 << 30
 
 // makeRows gives a generation that is being made its rows, if the collection wants
-// them. The sample tells in how many bytes a value can be kept, and which need none.
+// them, in the form that the sample can be kept in.
 func (c *Collection) makeRows(gen *generation, sample *fitSample) error {
-	values := make([]float32, 0, sample.rows.Rows*sample.rows.Cols)
-	for i := range sample.rows.Rows {
-		values = append(values, embed.Row(sample.rows, i)...)
-	}
-	form := index.LosslessRowForm(values)
-	if c.Config().Rows == RowsHalf && form.Bytes() > 2 {
-		form = index.RowForm{Kind: index.RowFloat16}
-	}
+	form := sample.form
 	if c.rowsPlace(gen, form) == "" {
 		return nil
 	}
@@ -100,11 +94,13 @@ func (g *generation) keepRow(slot uint32, feature []float32) {
 		return
 	}
 	g.touchRows(func() {
+		refused := false
 		if feature == nil {
 			g.rows.Delete(slot)
 		} else {
-			g.rows.Put(slot, feature)
+			refused = !g.rows.Put(slot, feature)
 		}
+		g.offGrid.note(slot, refused)
 	})
 	if g.file != nil {
 		g.file.changes.Add(1)
@@ -136,6 +132,11 @@ func (g *generation) touchRows(f func()) bool {
 		g.file.lose(err)
 	}
 	return err == nil
+}
+
+// lossy tells that rows are not quite what the records say.
+func (g *generation) lossy() bool {
+	return g.stats.Rows != nil && g.stats.Rows.Kind == index.RowFloat16 && g.stats.Rows.Step != 0
 }
 
 // memory is what a generation's index and rows take.
@@ -308,4 +309,35 @@ func (c *Collection) fillSome(gen *generation, saved *savedRows, next *[]byte) e
 		}
 		return nil
 	})
+}
+
+// slotNotes are the few slots whose rows are not of the form that rows are kept in.
+type slotNotes struct {
+	mu    sync.Mutex
+	slots map[uint32]struct{}
+}
+
+func (n *slotNotes) note(slot uint32, here bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !here {
+		delete(n.slots, slot)
+		return
+	}
+	if n.slots == nil {
+		n.slots = make(map[uint32]struct{})
+	}
+	n.slots[slot] = struct{}{}
+}
+
+// hits lists the slots, of those allowed, without distances, and counts all.
+func (n *slotNotes) hits(allow *index.Bitmap) (out []index.Hit, all int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for slot := range n.slots {
+		if allow == nil || allow.Has(slot) {
+			out = append(out, index.Hit{Slot: slot})
+		}
+	}
+	return out, len(n.slots)
 }

@@ -46,3 +46,78 @@ func TestRowsHalf(t *testing.T) {
 		}
 	}
 }
+
+// TestRowsHalfOfAnyRange keeps vectors far from zero, or very small, in two bytes a
+// value; the exact scan is exact all the same.
+func TestRowsHalfOfAnyRange(t *testing.T) {
+	for name, change := range map[string]func(x float32) float32{
+		"small": func(x float32) float32 { return x * 1e-9 }, "far": func(x float32) float32 { return 1000 + x },
+	} {
+		vectors := curved(33, 700, 12)
+		for _, v := range vectors {
+			for j := range v {
+				v[j] = change(v[j])
+			}
+		}
+		c := create(t, tempDB(t, quiet()), rowsConfig(RowsHalf, Euclid))
+		mustUpsert(t, c, numbered(vectors[:600])...)
+		mustFit(t, c)
+		found := 0
+		for _, v := range vectors[600:] {
+			want, err := c.Search(ctx, Query{Vector: v, Exact: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, h := range want {
+				if score := trueScore(Euclid, v, vectors[h.ID.num]); math.Abs(h.Score-score) > 1e-5*score {
+					t.Fatalf("%s: the exact scan scores %v, not %v", name, h.Score, score)
+				}
+			}
+			hits, err := c.Search(ctx, Query{Vector: v, Rerank: 60, OmitPayload: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, h := range hits {
+				for _, w := range want {
+					if h.ID == w.ID {
+						found++
+					}
+				}
+			}
+		}
+		if found < 950 {
+			t.Errorf("%s: %d of 1,000 true neighbours", name, found)
+		}
+	}
+}
+
+// TestExactScanBesideOffGridRows has one row that cannot be kept like the others,
+// which the exact scan must find without reading all records.
+func TestExactScanBesideOffGridRows(t *testing.T) {
+	vectors := curved(34, 400, 6)
+	for _, v := range vectors {
+		v[0] = 3
+	}
+	c := create(t, tempDB(t, quiet()), rowsConfig(RowsMemory, Euclid))
+	mustUpsert(t, c, numbered(vectors)...)
+	mustFit(t, c)
+	odd := []float32{4, 9, 9, 9, 9, 9}
+	mustUpsert(t, c, Point{ID: NumID(7), Vector: odd})
+	for _, filter := range []*Filter{nil, {Must: []Condition{{HasID: []ID{NumID(7), NumID(8)}}}}} {
+		q := Query{Vector: odd, Exact: true, Filter: filter, Limit: 2}
+		hits, err := c.Search(ctx, q)
+		if err != nil || len(hits) != 2 || hits[0].ID != NumID(7) || hits[0].Score != 0 {
+			t.Fatalf("%v, %v", hits, err)
+		}
+		s := &search{c: c, q: q.withDefaults(c.Config()), gen: c.active.Load(), shown: c.showing.Load(), row: odd}
+		if done, err := s.scanKept(index.NewTopK(2)); !done || err != nil {
+			t.Fatalf("not by the rows that are kept: %v", err)
+		}
+	}
+	if _, err := c.Delete(ctx, NumID(7)); err != nil {
+		t.Fatal(err)
+	}
+	if _, off := c.active.Load().offGrid.hits(nil); off != 0 {
+		t.Fatalf("%d slots noted of points that are gone", off)
+	}
+}

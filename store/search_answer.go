@@ -52,7 +52,9 @@ func (s *search) measureReach(hits []index.Hit) {
 	if s.byID {
 		at++
 	}
-	if !s.explain || s.gen.model == nil || s.allow != nil || s.metric() == Dot || len(hits) <= at {
+	// Neither do many points that are gone.
+	thinned := 10*int(s.c.points.Load()) < 9*s.gen.stats.Points
+	if !s.explain || s.gen.model == nil || s.allow != nil || s.metric() == Dot || len(hits) <= at || thinned {
 		return
 	}
 	if limit, known := s.gen.stats.Reach[s.q.Space]; known {

@@ -54,12 +54,12 @@ func (s *search) rerankStored(top *index.TopK, found []index.Hit) error {
 	})
 }
 
-// scanInput is the exact scan in input space, by the rows in memory where all are
-// there. Cost otherwise: every record decoded.
+// scanInput is the exact scan in input space, by the rows that are kept where all
+// are. Cost otherwise: every record decoded.
 func (s *search) scanInput(ctx context.Context) ([]index.Hit, error) {
 	top := index.NewTopK(s.wanted())
-	if rows := s.gen.rows; rows != nil && rows.Len() == int(s.c.points.Load()) && s.gen.scanRows(top, s.row, s.allow) && s.unchanged() {
-		return top.AppendTo(nil), nil
+	if done, err := s.scanKept(top); done || err != nil {
+		return top.AppendTo(nil), err
 	}
 	s.readStored = true
 	top.Reset(s.wanted())
@@ -71,4 +71,24 @@ func (s *search) scanInput(ctx context.Context) ([]index.Hit, error) {
 		return nil
 	})
 	return top.AppendTo(nil), err
+}
+
+// scanKept is the exact scan by the rows that are kept, and by the records of the few
+// slots whose rows cannot be. It is not done where others are missing, or a change
+// came between.
+func (s *search) scanKept(top *index.TopK) (done bool, err error) {
+	rows := s.gen.rows
+	if rows == nil || s.gen.lossy() {
+		return false, nil
+	}
+	rest, off := s.gen.offGrid.hits(s.allow)
+	if rows.Len()+off != int(s.c.points.Load()) || !s.gen.scanRows(top, s.row, s.allow) {
+		return false, nil
+	}
+	if len(rest) > 0 {
+		if err := s.rerankStored(top, rest); err != nil {
+			return false, err
+		}
+	}
+	return s.unchanged(), nil
 }

@@ -35,7 +35,7 @@ type importFlags struct {
 	kind                    string
 	width, height, channels int
 	distance, dim           string
-	encoder, engine         string
+	encoder, engine, rows   string
 	recall                  float64
 
 	batch   int
@@ -101,7 +101,8 @@ func (f *importFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.distance, "distance", "", "new vector collection: euclid, cosine, dot or manhattan, also as --metric (default euclid)")
 	flags.StringVar(&f.dim, "dim", "", `new collection: latent size, a number or "auto"`)
 	flags.StringVar(&f.encoder, "encoder", "", "new collection: auto, deep, linear or pca")
-	flags.StringVar(&f.engine, "engine", "", "new collection: auto, hnsw, flat or coder")
+	flags.StringVar(&f.engine, "engine", "", "new collection: auto, hnsw, cells, flat or coder")
+	flags.StringVar(&f.rows, "rows", "", "new collection: where rows are that candidates are scored by: auto, ram, half or disk")
 	flags.Var((*share)(&f.recall), "recall", "new collection: share of the true neighbours that answers aim at (default 0.95)")
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "metric" {
@@ -132,6 +133,7 @@ func (f *importFlags) check() error {
 		oneOf("format", f.format, string(bulk.CSV), string(bulk.JSONL), string(bulk.NPY), string(bulk.IDX), string(bulk.Images)),
 		oneOf("kind", f.kind, "vector", "image", "table"),
 		oneOf("engine", f.engine, store.EngineAuto, store.EngineHNSW, store.EngineCells, store.EngineFlat, store.EngineCoder),
+		oneOf("rows", f.rows, store.RowsAuto, store.RowsMemory, store.RowsHalf, store.RowsDisk),
 		inRange("first-id", f.firstID, 0, bulk.MaxFirstID),
 		inRange("batch", f.batch, 1, maxBatch),
 		inRange("width", f.width, 0, source.MaxRowSide),
@@ -147,6 +149,7 @@ type latentBlock struct {
 	Dim      any            `json:"dim,omitempty"`
 	Encoder  embed.Encoder  `json:"encoder,omitempty"`
 	Engine   string         `json:"engine,omitempty"`
+	Rows     string         `json:"rows,omitempty"`
 	Recall   float64        `json:"recall,omitempty"`
 }
 
@@ -173,7 +176,7 @@ func (im *importer) ensureCollection(ctx context.Context, first bulk.Row) (made 
 	if err != nil {
 		return false, err
 	}
-	block := latentBlock{Source: spec, Distance: f.distance, Encoder: embed.Encoder(f.encoder), Engine: f.engine, Recall: f.recall}
+	block := latentBlock{Source: spec, Distance: f.distance, Encoder: embed.Encoder(f.encoder), Engine: f.engine, Rows: f.rows, Recall: f.recall}
 	block.Dim, _ = parseDim(f.dim)
 	return true, im.client.Do(ctx, http.MethodPut, client.Collection(im.name), map[string]any{"latent": block}, nil)
 }
