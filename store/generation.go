@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"sync/atomic"
 
 	"github.com/latentdb/latentdb/embed"
 	"github.com/latentdb/latentdb/embed/source"
@@ -56,6 +57,8 @@ type generation struct {
 
 	index index.Index
 	tail  *tail
+	// rowsLater tells that rows are to be in memory only once the generation is active.
+	rowsLater atomic.Bool
 	// offGrid are the slots whose rows cannot be among rows.
 	offGrid slotNotes
 	// rows are the feature rows that latent candidates are scored by; nil where

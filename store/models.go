@@ -374,7 +374,7 @@ func (c *Collection) commitSwitch(gen *generation, isNew bool, dropped *[]uint64
 	}
 	gen.tail.close(c.published.Load())
 	c.active.Store(gen)
-	if !isNew {
+	if c.beginRows(gen) || !isNew {
 		c.fillRows(gen)
 	}
 	c.fits.drift.reset() // what it saw was measured by the other model

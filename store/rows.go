@@ -32,6 +32,11 @@ const (
 
 var rowsPlaces = []string{RowsAuto, RowsMemory, RowsHalf, RowsDisk}
 
+// maxFitRows is as much as a fit keeps in memory of rows beside those of the
+// generation before. More are read from the records once that has gone, and until
+// then candidates are. It is a variable for tests.
+var maxFitRows = 128e6
+
 // maxAutoRows is as much as RowsAuto keeps in memory.
 const maxAutoRows = 1 << 30
 
@@ -43,6 +48,8 @@ func (c *Collection) makeRows(gen *generation, sample *fitSample) error {
 		return nil
 	}
 	gen.stats.Rows, gen.stats.RowConstants = &form, sample.constants
+	size := float64(c.slots.Load()) * float64(gen.fitted.Width()*form.Bytes())
+	gen.rowsLater.Store(size > maxFitRows && c.rowsPlace(gen, form) == RowsMemory)
 	if err := c.emptyRows(gen); err != nil || gen.file == nil {
 		return err
 	}
@@ -80,7 +87,9 @@ func (c *Collection) emptyRows(gen *generation) (err error) {
 		return err
 	}
 	if c.rowsPlace(gen, *gen.stats.Rows) == RowsMemory {
-		gen.rows.Reserve(int(c.slots.Load()))
+		if !gen.rowsLater.Load() {
+			gen.rows.Reserve(int(c.slots.Load()))
+		}
 		return nil
 	}
 	gen.file = &rowsFile{path: rowsPath(c.generationDir(gen.number)), rows: gen.rows, log: c.log, stop: c.stopped}
@@ -90,7 +99,7 @@ func (c *Collection) emptyRows(gen *generation) (err error) {
 // keepRow keeps the feature row of a slot, where a generation does; nil is of a slot
 // without a point.
 func (g *generation) keepRow(slot uint32, feature []float32) {
-	if g.rows == nil || g.file != nil && !g.file.keeps.Load() {
+	if g.rows == nil || g.rowsLater.Load() || g.file != nil && !g.file.keeps.Load() {
 		return
 	}
 	g.touchRows(func() {
@@ -141,10 +150,22 @@ func (g *generation) lossy() bool {
 
 // memory is what a generation's index and rows take.
 func (g *generation) memory() int64 {
-	if g.rows == nil {
+	switch {
+	case g.rows == nil:
 		return g.index.Bytes()
+	case g.rowsLater.Load():
+		return g.index.Bytes() + int64(g.rows.Size(g.index.Len()))
 	}
 	return g.index.Bytes() + g.rows.Bytes()
+}
+
+// beginRows has rows that a fit left for later kept from now on. The caller lets no
+// change become visible meanwhile, and then fills them.
+func (c *Collection) beginRows(gen *generation) (later bool) {
+	if later = gen.rowsLater.Swap(false); later {
+		gen.rows.Reserve(int(c.slots.Load()))
+	}
+	return later
 }
 
 // release gives up what a generation holds of the system. Searches that still pin it

@@ -121,3 +121,25 @@ func TestExactScanBesideOffGridRows(t *testing.T) {
 		t.Fatalf("%d slots noted of points that are gone", off)
 	}
 }
+
+// TestRowsAfterTheFit leaves rows that would take much memory for after a fit.
+func TestRowsAfterTheFit(t *testing.T) {
+	defer func(before float64) { maxFitRows = before }(maxFitRows)
+	maxFitRows = 1000
+	vectors := curved(35, 600, 8)
+	c := create(t, tempDB(t, quiet()), rowsConfig(RowsMemory, Euclid))
+	mustUpsert(t, c, numbered(vectors[:500])...)
+	report := mustFit(t, c)
+	if report.BytesPerPoint.RAM < 32 {
+		t.Errorf("reports %v bytes a point, the rows alone have 32", report.BytesPerPoint.RAM)
+	}
+	mustUpsert(t, c, Point{ID: NumID(3), Vector: vectors[550]})
+	filled(t, c)
+	if n := keptRows(c); n != 500 {
+		t.Fatalf("%d of 500 rows are kept", n)
+	}
+	hits, err := c.Search(ctx, Query{Vector: vectors[550], Limit: 1, OmitPayload: true})
+	if err != nil || hits[0].ID != NumID(3) || hits[0].Score != 0 {
+		t.Fatal(hits, err)
+	}
+}
