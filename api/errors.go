@@ -132,6 +132,17 @@ func within(place string, err error) error {
 		return badRequest("%s.%s", place, own.text)
 	case errors.As(err, &invalid):
 		return &store.InvalidError{Field: place + "." + invalid.Field, Reason: invalid.Reason, Err: invalid.Err}
+	case errors.Is(err, store.ErrNotFound):
+		return &placed{place, err}
 	}
 	return err
 }
+
+// placed is an error with the place in the body that it is about.
+type placed struct {
+	place string
+	err   error
+}
+
+func (p *placed) Error() string { return p.place + ": " + withoutPackage(p.err.Error()) }
+func (p *placed) Unwrap() error { return p.err }

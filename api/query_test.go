@@ -183,6 +183,7 @@ func TestQueryRefusals(t *testing.T) {
 	c.do("POST", "/collections/v/points/search", `{}`).refused(400, "vector: is missing")
 	c.do("POST", "/collections/v/points/search", `{"vector":{"name":"photo","vector":[1,2]}}`).refused(400, "photo")
 	c.do("POST", "/collections/v/points/query/batch", `{}`).refused(400, "searches")
+	c.do("POST", "/collections/v/points/query/batch", `{"searches":[{"query":1},{"query":99}]}`).refused(404, "searches[1]", "99")
 	c.do("POST", "/collections/v/points/query/batch", `{"searches":[{"query":[1,2]},{"query":[1,2],"limit":0}]}`).refused(400, "searches[1].limit")
 	c.do("POST", "/collections/v/points/query/batch", `{"searches":[{"query":[1,2]},{"query":[1,2],"limit":"x"}]}`).refused(400, "searches[1].limit")
 }

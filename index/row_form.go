@@ -75,7 +75,17 @@ func (f RowForm) gridded() bool { return f.Step != 0 }
 // two of them, made exact by the largest.
 func gridOf(values []float32) (RowForm, bool) {
 	seen := make(map[float32]struct{}, gridValues)
+	// Most values were met a moment ago, and a look at recent spares the map.
+	var recent [1024]float32
+	for i := range recent {
+		recent[i] = float32(math.NaN())
+	}
 	for _, x := range values {
+		last := &recent[math.Float32bits(x)*0x9e3779b1>>22]
+		if *last == x {
+			continue
+		}
+		*last = x
 		if _, ok := seen[x]; ok {
 			continue
 		}

@@ -3,8 +3,8 @@ package store
 import "github.com/latentdb/latentdb/index"
 
 // What a search costs, in microseconds of one core, by what it does. The constants
-// were fitted by cmd/bench on one machine; others are faster or slower, but as a
-// rule in all of it. Choices that depend on them are the same on every machine and
+// were set by hand after timings on one machine; others are faster or slower, but as
+// a rule in all of it. Choices that depend on them are the same on every machine and
 // in every run, which those of a stopwatch are not.
 const (
 	weightCost        = 0.00009 // an encoder's weight

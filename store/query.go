@@ -74,8 +74,10 @@ type SearchInfo struct {
 	ExpectedRecall float64 `json:"expected_recall"`
 	EF             int     `json:"ef"`
 	Rerank         int     `json:"rerank"`
-	// OutOfDistribution tells that the model fits the query worse than nearly
-	// all held-out points, so that ExpectedRecall may not hold.
+	// OutOfDistribution tells that the model fits the query worse than nearly all
+	// held-out points, or that its 10th neighbour is farther than theirs, so that
+	// ExpectedRecall may not hold. The distance is not looked at under a filter, by
+	// Dot, or where a tenth of the points have gone since the fit.
 	OutOfDistribution bool `json:"out_of_distribution"`
 	// Filter says how the filter was answered; nil without one.
 	Filter *FilterInfo `json:"filter,omitempty"`
