@@ -13,7 +13,8 @@ import (
 // the answer is exact.
 //
 // It is made for int8 rows (Config.Step > 0), of which it measures 32 at once,
-// and holds about Dim + 16 bytes per slot for them; for float32 rows 4.3*Dim + 10.
+// and holds about 1.5*Dim + 20 bytes per slot for them; for float32 rows 4.3*Dim + 10.
+// Half a byte a value of that are sketches, which Params.Rough goes by.
 // When rows change, a cell that has grown too large is split, and one that has
 // become too small is given to its neighbours. When half as many rows have
 // changed as there were, all cells are made anew, in the writer's time (some
@@ -45,6 +46,8 @@ type cellSearch struct {
 	hits  selection // slots
 	order selection // cells
 	rest  selection // cells, when the nearest are not enough
+	// estimate tells that rows are measured by their sketches.
+	estimate bool
 }
 
 func newCellsIndex(c Config) (Index, error) {

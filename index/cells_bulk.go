@@ -51,7 +51,7 @@ func (x *cells) UpsertMany(ctx context.Context, slots []uint32, rows []float32, 
 // fresh checks and prepares rows.
 func (x *cells) fresh(slots []uint32, rows []float32) (*freshRows, error) {
 	f := new(freshRows)
-	y := &x.part.rows
+	y := &x.part.home // without sketches, which are of a cell
 	y.reserve(&f.list, len(slots))
 	for i, slot := range slots {
 		if err := x.config.prepare(x.row, rows[i*x.config.Dim:][:x.config.Dim]); err != nil {

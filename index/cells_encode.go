@@ -1,14 +1,20 @@
 package index
 
-import "io"
+import (
+	"io"
+	"math"
+
+	"github.com/latentdb/latentdb/index/internal/cellscan"
+)
 
 // The body of cells:
 //
-//	config                          see binary.go
+//	config                          see binary.go; flagged as blocked where sketches follow
 //	size     uint32                 rows that a cell should hold
 //	trained  uint32                 rows when the cells were made, 0 for the first one
 //	changed  uint32                 rows changed since
 //	cells    uint32                 at least 1
+//	sketches dim × float32          where flagged: the steps
 //	cells × { count uint32, slots count × uint32, centre, rows count × row }
 //
 // A centre and a row are dim × float32, or dim × int8 where config has a step. The
@@ -17,11 +23,18 @@ import "io"
 
 func (p *partition) encode(w io.Writer) error {
 	e := newEncoder(w)
-	e.config(p.config)
+	flag := uint8(0)
+	if p.rows.sketcher != nil {
+		flag = blocked
+	}
+	e.flagged(p.config, flag)
 	e.u32(uint32(p.size))
 	e.u32(uint32(p.trained))
 	e.u32(uint32(p.changed))
 	e.u32(uint32(len(p.cells)))
+	if s := p.rows.sketcher; s != nil {
+		encodeValues(e, s.Step)
+	}
 	row, codes := make([]float32, p.rows.dim), make([]int8, p.rows.dim)
 	for i := range p.cells {
 		l := &p.cells[i]
@@ -62,10 +75,13 @@ func (y *cellLayout) decode(d *decoder, dst []float32) {
 
 func loadCells(r io.Reader) (Index, error) {
 	d := newDecoder(r)
-	c := d.config()
+	c, flag := d.flagged()
 	size, trained, changed, n := d.u32(), d.u32(), d.u32(), d.u32()
 	if n == 0 || size == 0 || (trained == 0 && n > 1) {
 		d.fail("%d cells of %d rows, made of %d", n, size, trained)
+	}
+	if flag == blocked && c.Step == 0 {
+		d.fail("sketches of rows that are no codes")
 	}
 	if d.err != nil {
 		return nil, d.err
@@ -73,6 +89,9 @@ func loadCells(r io.Reader) (Index, error) {
 	p := newPartition(c)
 	p.size, p.trained, p.changed = int(size), int(trained), int(changed)
 	p.cells, p.centres = nil, rowList{}
+	if flag == blocked {
+		p.rows.sketcher = d.sketcher(c.Dim)
+	}
 	row := make([]float32, c.Dim)
 	for cell := uint32(0); cell < n && d.err == nil; cell++ {
 		p.decodeCell(d, cell, row)
@@ -80,7 +99,21 @@ func loadCells(r io.Reader) (Index, error) {
 	if err := d.end(); err != nil {
 		return nil, err
 	}
+	if p.rows.coded && p.rows.sketcher == nil && p.trained > 0 { // of a format before 3
+		p.sketchAll()
+	}
 	return newCells(c, p), nil
+}
+
+// sketcher reads how rows of dim values are sketched.
+func (d *decoder) sketcher(dim int) *cellscan.Sketcher {
+	s := &cellscan.Sketcher{Step: decodeRows[float32](d, uint64(dim))}
+	for j, step := range s.Step {
+		if step < 0 || step > math.MaxInt8 {
+			d.fail("value %d is sketched by steps of %v", j, step)
+		}
+	}
+	return s
 }
 
 func (p *partition) decodeCell(d *decoder, cell uint32, row []float32) {
@@ -90,7 +123,7 @@ func (p *partition) decodeCell(d *decoder, cell uint32, row []float32) {
 		return
 	}
 	p.home.add(&p.centres, cell, row)
-	p.cells = append(p.cells, rowList{})
+	p.cells = append(p.cells, p.rows.emptyList(row))
 	for _, slot := range slots {
 		if p.rows.decode(d, row); d.err != nil {
 			return

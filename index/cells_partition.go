@@ -49,8 +49,8 @@ func (p *partition) bytes() int64 {
 	return size
 }
 
-// cellBytes is the size of a rowList's four slices.
-const cellBytes = 4 * 24
+// cellBytes is the size of a rowList's seven slices.
+const cellBytes = 7 * 24
 
 // nearest is the cell whose centre is nearest to the query.
 func (p *partition) nearest(q *cellQuery) uint32 {

@@ -9,19 +9,23 @@ import (
 )
 
 // rowList is rows under ids (slots, or the numbers of cells) as a layout keeps
-// them: int8 codes in blocks with a weight for each row, or float32 values one
-// row after another. The zero value is empty.
+// them: int8 codes in blocks with a weight for each row and, where the layout has a
+// sketcher, sketches in blocks with a norm for each; or float32 values one row after
+// another. The zero value is empty.
 type rowList struct {
-	ids     []uint32
-	codes   []int8
-	weights []uint32
-	values  []float32
+	ids      []uint32
+	codes    []int8
+	weights  []uint32
+	sketches []byte
+	norms    []float32
+	centre   []float32 // what sketches are counted from; must be set before there are any
+	values   []float32
 }
 
 func (l *rowList) len() int { return len(l.ids) }
 
 func (l *rowList) bytes() int64 {
-	return 4*int64(cap(l.ids)+cap(l.weights)+cap(l.values)) + int64(cap(l.codes))
+	return 4*int64(cap(l.ids)+cap(l.weights)+cap(l.norms)+cap(l.centre)+cap(l.values)) + int64(cap(l.codes)+cap(l.sketches))
 }
 
 // cellLayout says how rows are kept and measured. A row outside of a list is
@@ -31,6 +35,8 @@ type cellLayout struct {
 	coded bool
 	// scale turns the squared distance between codes into that of rows.
 	scale float32
+	// sketcher is nil where no distances are estimated.
+	sketcher *cellscan.Sketcher
 	// measure puts into dst[i] the distance from query to the i-th of len(dst) rows
 	// of values.
 	measure func(dst, query, rows []float32)
@@ -41,6 +47,14 @@ func newCellLayout(c Config, m Metric) cellLayout {
 	return cellLayout{dim: c.Dim, coded: c.Step > 0, scale: c.Step * c.Step, measure: func(dst, query, rows []float32) {
 		distance.Floats(kind, dst, query, rows, nil)
 	}}
+}
+
+// emptyList is one for the rows around a centre, which it copies where it is needed.
+func (y *cellLayout) emptyList(centre []float32) rowList {
+	if y.sketcher == nil {
+		return rowList{}
+	}
+	return rowList{centre: slices.Clone(centre)}
 }
 
 // reserve makes room for n rows in all, no more and no less than their blocks.
@@ -55,6 +69,13 @@ func (y *cellLayout) reserve(l *rowList, n int) {
 	l.weights = l.weights[:n]
 	l.codes = resized(l.codes, n*4*cellscan.Groups(y.dim))
 	l.codes = l.codes[:cap(l.codes)]
+	if y.sketcher == nil {
+		return
+	}
+	l.norms = resized(l.norms, n)
+	l.norms = l.norms[:n]
+	l.sketches = resized(l.sketches, cellscan.Blocks(n)*cellscan.SketchSize(y.dim))
+	l.sketches = l.sketches[:cap(l.sketches)]
 }
 
 // resized is s, cut to n values at most, with room for n.
@@ -96,6 +117,9 @@ func (y *cellLayout) put(l *rowList, i int, row []float32) {
 		square += code * code
 	}
 	l.weights[i] = cellscan.Weight(sum, square)
+	if y.sketcher != nil {
+		l.norms[i] = y.sketcher.Put(l.sketches, i, row, l.centre) * y.scale
+	}
 }
 
 // get copies row i into dst; a shorter dst gets its beginning.
@@ -142,7 +166,9 @@ type cellQuery struct {
 	row       []float32
 	codes     []int8
 	coded     cellscan.Query
+	sketched  cellscan.SketchQuery
 	distances [scanChunk + cellscan.Slack]uint32
+	estimates [scanChunk + cellscan.Slack]float32
 	ids       [scanChunk + cellscan.Slack]uint32
 	floats    [scanChunk]float32
 }
@@ -173,6 +199,21 @@ func (y *cellLayout) scan(near *selection, q *cellQuery, l *rowList, allow *Bitm
 		for i, d := range q.distances[:found] {
 			if id := q.ids[i]; allow == nil || allow.Has(id) {
 				near.offer(makeKey(float32(d)*y.scale, id))
+			}
+		}
+	}
+}
+
+// scanSketches is scan by estimates of the distances, of a list whose centre is apart
+// from the query.
+func (y *cellLayout) scanSketches(near *selection, q *cellQuery, l *rowList, apart float32, allow *Bitmap) {
+	rows := cellscan.Sketches{Codes: l.sketches, Norms: l.norms, IDs: l.ids}
+	for first := 0; first < l.len(); first += scanChunk {
+		n := min(scanChunk, l.len()-first)
+		found := cellscan.ScanSketches(q.estimates[:], q.ids[:], &q.sketched, rows, first, n, apart, near.distanceBound())
+		for i, d := range q.estimates[:found] {
+			if id := q.ids[i]; allow == nil || allow.Has(id) {
+				near.offer(makeKey(d, id))
 			}
 		}
 	}

@@ -35,6 +35,7 @@ func (p *partition) search(s *cellSearch, a Params) {
 // going by cells.
 func (p *partition) plan(s *cellSearch, a Params) (budget int, done bool) {
 	s.hits.reset(a.K)
+	s.estimate = false
 	n := p.cellOf.n
 	budget = min(n, rowsPerEF*min(a.EF, math.MaxInt32))
 	if a.Exact {
@@ -61,6 +62,9 @@ func (p *partition) plan(s *cellSearch, a Params) (budget int, done bool) {
 		p.scanCell(s, &p.cells[0], a)
 		return 0, true
 	}
+	if s.estimate = budget < n && p.sketched(a); s.estimate {
+		s.query.sketched.Set(p.rows.sketcher, s.query.row, p.rows.scale)
+	}
 	mean := max(1, n/len(p.cells))
 	a.Work.scan(len(p.cells))
 	s.order.reset(min(len(p.cells), budget/mean+budget/(4*mean)+spareCells))
@@ -76,8 +80,12 @@ func (p *partition) scanCells(s *cellSearch, order []key, a Params, budget int) 
 			break
 		}
 		l := &p.cells[k.id()]
+		if budget -= l.len(); s.estimate {
+			a.Work.sketch(l.len())
+			p.rows.scanSketches(&s.hits, s.query, l, k.distance(), a.Allow)
+			continue
+		}
 		p.scanCell(s, l, a)
-		budget -= l.len()
 	}
 	return budget
 }

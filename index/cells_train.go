@@ -142,6 +142,7 @@ func (b *remake) train(ctx context.Context) error {
 			next.setCentre(uint32(i), centre)
 		}
 	}
+	next.learnSketcher(sample, func(i int) uint32 { return homes[i] })
 	return nil
 }
 
@@ -214,10 +215,12 @@ func (b *remake) fill() {
 			counts[h]++
 		}
 	}
+	row := make([]float32, next.rows.dim)
 	for i, n := range counts {
+		next.home.get(row, &next.centres, i)
+		next.cells[i] = next.rows.emptyList(row)
 		next.rows.reserve(&next.cells[i], n)
 	}
-	row := make([]float32, next.rows.dim)
 	for i, h := range b.home {
 		if b.skip == nil || !b.skip[i] {
 			l, at := b.find(i)

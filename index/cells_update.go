@@ -170,15 +170,18 @@ func (p *partition) halve(l *rowList) halves {
 		mean.into(first, 0)
 		mean.into(second, 1)
 	}
+	p.round(first)
+	p.round(second)
 	h := halves{centres: [2][]float32{first, second}}
+	for i, c := range h.centres {
+		h.lists[i] = p.rows.emptyList(c)
+	}
 	for i := range half {
 		if min(mean.counts[0], mean.counts[1]) == 0 {
 			half[i] = 2 * i / n
 		}
 		p.rows.add(&h.lists[half[i]], l.ids[i], rowAt(rows, dim, uint32(i)))
 	}
-	p.round(first)
-	p.round(second)
 	return h
 }
 

@@ -48,6 +48,10 @@ type Params struct {
 	Allow *Bitmap
 	// Exact asks for the exact scan whatever the engine.
 	Exact bool
+	// Rough says that the hits are candidates, to be scored anew: an engine may find
+	// them by estimates, which are their distances then. cells does, at half the cost
+	// or less; some tenth more of candidates finds as much. Exact overrules it.
+	Rough bool
 	// Work, if set, is added to by what the search does.
 	Work *Work
 }
@@ -55,14 +59,21 @@ type Params struct {
 // Work is what searches cost, whatever the clock says: what a model of their cost
 // goes by.
 type Work struct {
-	// Scanned is how many rows were measured that lie one after another, Gathered
-	// how many that had each to be fetched from a place of its own.
-	Scanned, Gathered int
+	// Scanned is how many rows were measured that lie one after another, Sketched
+	// how many of them were estimated, by half a byte a value; Gathered how many had
+	// each to be fetched from a place of its own.
+	Scanned, Sketched, Gathered int
 }
 
 func (w *Work) scan(rows int) {
 	if w != nil {
 		w.Scanned += rows
+	}
+}
+
+func (w *Work) sketch(rows int) {
+	if w != nil {
+		w.Sketched += rows
 	}
 }
 

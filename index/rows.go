@@ -60,6 +60,7 @@ type Rows struct {
 // rescoring is the memory of one Rescore or Scan.
 type rescoring struct {
 	query     []float32
+	shared    float32 // what the constant features add
 	slots     []uint32
 	at        []*byte
 	distances []float32
@@ -241,11 +242,11 @@ func (r *Rows) at(p *rowPage, slot uint32) []byte {
 // the end, with the distances they had, and returns how many have one: none for
 // a query that lies too far from the rows' grid to be measured by it.
 func (r *Rows) Rescore(hits []Hit, query []float32) int {
-	if !r.reaches(query) {
-		return 0
-	}
 	s := r.pool.Get().(*rescoring)
 	defer r.pool.Put(s)
+	if !r.ask(s, query) {
+		return 0
+	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	s.at = s.at[:0]
@@ -260,23 +261,11 @@ func (r *Rows) Rescore(hits []Hit, query []float32) int {
 		n--
 		hits[i], hits[n] = hits[n], hits[i]
 	}
-	r.measure(s, query)
+	r.measure(s)
 	for i, d := range s.distances {
 		hits[i].Distance = d
 	}
 	return n
-}
-
-func (r *Rows) reaches(query []float32) bool {
-	if !r.form.gridded() {
-		return true
-	}
-	for _, x := range query {
-		if math.Abs((float64(x)-r.form.Offset)/r.form.Step) > farthestOnGrid {
-			return false
-		}
-	}
-	return true
 }
 
 // shared is what the constant features add to the distance of every row, or, for
@@ -296,14 +285,38 @@ func (r *Rows) shared(query []float32) float32 {
 	return sum
 }
 
-// measure fills in the distances of the rows that s.at points to. What a row of
-// bytes means is Offset + Step·k: for differences the query is put on the grid
-// instead, for products the sums are.
-func (r *Rows) measure(s *rescoring, query []float32) {
+// ask makes a query that of s: the features that are kept, on the grid where it is
+// differences that count. It returns false for one that lies too far from the grid to
+// be measured by it.
+func (r *Rows) ask(s *rescoring, query []float32) bool {
 	for i, feature := range r.kept {
 		s.query[i] = query[feature]
 	}
-	shared := r.shared(query)
+	s.shared = r.shared(query)
+	if !r.form.gridded() || r.metric == Cosine || r.metric == Dot {
+		return true
+	}
+	farthest := float32(0)
+	perStep, offset := 1/r.form.Step, r.form.Offset
+	for i, x := range s.query {
+		k := float32((float64(x) - offset) * perStep)
+		if a := abs(k); a > farthest {
+			farthest = a
+		}
+		s.query[i] = k
+	}
+	if r.packed == packed.Uint8 {
+		for i, k := range s.query {
+			s.query[i] = snapped(k)
+		}
+	}
+	return farthest <= farthestOnGrid
+}
+
+// measure fills in the distances of the rows that s.at points to. What a row of
+// bytes means is Offset + Step·k: for differences the query is on the grid instead,
+// for products the sums are put there.
+func (r *Rows) measure(s *rescoring) {
 	s.distances = slices.Grow(s.distances[:0], len(s.at))[:len(s.at)]
 	isGrid := r.form.gridded()
 	switch r.metric {
@@ -313,19 +326,14 @@ func (r *Rows) measure(s *rescoring, query []float32) {
 			r.sumsFromGrid(s)
 		}
 		for i, p := range s.distances {
-			if s.distances[i] = -(p + shared); r.metric == Cosine {
-				s.distances[i] = max(0, 1-(p+shared))
+			if s.distances[i] = -(p + s.shared); r.metric == Cosine {
+				s.distances[i] = max(0, 1-(p+s.shared))
 			}
 		}
 		return
 	}
 	scale := float32(1)
 	if isGrid {
-		for i, x := range s.query {
-			if s.query[i] = r.form.onGrid(x); r.packed == packed.Uint8 {
-				s.query[i] = snapped(s.query[i])
-			}
-		}
 		scale = float32(r.form.Step)
 	}
 	if r.metric == Manhattan {
@@ -335,7 +343,7 @@ func (r *Rows) measure(s *rescoring, query []float32) {
 		scale *= scale
 	}
 	for i, d := range s.distances {
-		s.distances[i] = d*scale + shared
+		s.distances[i] = d*scale + s.shared
 	}
 }
 

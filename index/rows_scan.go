@@ -7,11 +7,11 @@ import "math/bits"
 // false, having offered nothing, for a query that lies too far from the rows' grid
 // to be measured by it, and after Drop.
 func (r *Rows) Scan(top *TopK, query []float32, allow *Bitmap) bool {
-	if !r.reaches(query) {
-		return false
-	}
 	s := r.pool.Get().(*rescoring)
 	defer r.pool.Put(s)
+	if !r.ask(s, query) {
+		return false
+	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.dropped {
@@ -31,7 +31,7 @@ func (r *Rows) Scan(top *TopK, query []float32, allow *Bitmap) bool {
 				}
 			}
 		}
-		r.measure(s, query)
+		r.measure(s)
 		for i, d := range s.distances {
 			top.Push(Hit{Slot: s.slots[i], Distance: d})
 		}

@@ -28,6 +28,14 @@ func (s *selection) reset(k int) {
 	s.keys, s.bound = s.keys[:0], maxKey
 }
 
+// distanceBound is a distance that no key below the bound exceeds.
+func (s *selection) distanceBound() float32 {
+	if s.bound == maxKey {
+		return math.MaxFloat32
+	}
+	return s.bound.distance()
+}
+
 // full tells whether there are k keys.
 func (s *selection) full() bool { return len(s.keys) >= s.k }
 

@@ -208,7 +208,7 @@ func (cal *calibration) ask(ctx context.Context, idx index.Index, space Space, q
 	p.Work = &work
 	target := embed.Row(cal.z, q)
 	if space == SpaceInput {
-		target = cal.targets[q]
+		target, p.Rough = cal.targets[q], true // as a search does
 	}
 	hits, err := idx.Search(nil, target, p)
 	if err != nil {

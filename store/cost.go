@@ -20,14 +20,15 @@ const (
 )
 
 // work is index.Work, summed or averaged.
-type work struct{ scanned, gathered float64 }
+type work struct{ scanned, sketched, gathered float64 }
 
 func (w *work) add(done index.Work) {
 	w.scanned += float64(done.Scanned)
+	w.sketched += float64(done.Sketched)
 	w.gathered += float64(done.Gathered)
 }
 
-func (w *work) each(n float64) work { return work{w.scanned / n, w.gathered / n} }
+func (w *work) each(n float64) work { return work{w.scanned / n, w.sketched / n, w.gathered / n} }
 
 // cost is what a search that does some work and scores some candidates anew costs
 // under a generation's model.
@@ -37,7 +38,7 @@ func (g *generation) cost(w work, rerank int) float64 {
 		width *= 4
 	}
 	cost := searchCost + g.encoderCost() +
-		w.scanned*(scannedCost+scannedByteCost*width) + w.gathered*(gatheredCost+gatheredByteCost*width)
+		w.scanned*(scannedCost+scannedByteCost*width) + w.sketched*(scannedCost+scannedByteCost*width/2) + w.gathered*(gatheredCost+gatheredByteCost*width)
 	features := float64(g.fitted.Width())
 	if g.rows == nil {
 		return cost + float64(rerank)*(storedCost+storedFeatureCost*features)

@@ -18,8 +18,11 @@ const farAway = 16
 
 // inputTarget is target for candidates that are scored anew in input space.
 func (g *generation) inputTarget(m Metric, row []float32) ([]float32, error) {
+	if g.model == nil || m != Dot || g.stats.Longest == 0 {
+		return g.target(row)
+	}
 	size := lengthOf(row)
-	if g.model == nil || m != Dot || g.stats.Longest == 0 || size == 0 {
+	if size == 0 {
 		return g.target(row)
 	}
 	z, err := g.encode(scaled(row, min(farAway*g.stats.Longest, source.MaxVectorLength)/size))

@@ -228,7 +228,7 @@ func (s *search) candidates(ctx context.Context) ([]index.Hit, error) {
 	if s.plan.exact {
 		return s.scanInput(ctx)
 	}
-	found, err := s.gen.nearest(s.target, index.Params{K: max(s.wanted(), s.plan.rerank), EF: s.plan.ef, Allow: s.allow}, s.c)
+	found, err := s.gen.nearest(s.target, index.Params{K: max(s.wanted(), s.plan.rerank), EF: s.plan.ef, Allow: s.allow, Rough: true}, s.c)
 	if err != nil {
 		return nil, err
 	}

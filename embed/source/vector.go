@@ -81,13 +81,14 @@ func (v Vector) values(record any) ([]float32, error) {
 	if len(values) != v.Size {
 		return nil, fmt.Errorf("%w: vector has %d dimensions, want %d", ErrRecord, len(values), v.Size)
 	}
+	n := length(values)
+	if n <= MaxVectorLength { // so no value is NaN or infinite
+		return values, nil
+	}
 	if err := allInRange(values); err != nil {
 		return nil, err
 	}
-	if n := length(values); n > MaxVectorLength {
-		return nil, fmt.Errorf("%w: vector has length %.4g, the limit is %g", ErrRecord, n, float64(MaxVectorLength))
-	}
-	return values, nil
+	return nil, fmt.Errorf("%w: vector has length %.4g, the limit is %g", ErrRecord, n, float64(MaxVectorLength))
 }
 
 func allInRange(values []float32) error {
@@ -226,11 +227,16 @@ func (f fittedVector) Parts(contributions []float64, row, decoded []float32) []P
 // length is a vector's Euclidean length, in float64, where no float32 vector's
 // overflows.
 func length(x []float32) float64 {
-	var sum float64
-	for _, v := range x {
-		sum += float64(v) * float64(v)
+	var sums [4]float64 // apart, so that none waits for another
+	for ; len(x) >= len(sums); x = x[len(sums):] {
+		for i, v := range x[:len(sums)] {
+			sums[i] += float64(v) * float64(v)
+		}
 	}
-	return math.Sqrt(sum)
+	for i, v := range x {
+		sums[i] += float64(v) * float64(v)
+	}
+	return math.Sqrt(sums[0] + sums[1] + sums[2] + sums[3])
 }
 
 // normalise scales a vector to length one.

@@ -2,6 +2,7 @@ package indextest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -14,6 +15,9 @@ import (
 
 // onlyReader hides all methods but Read.
 type onlyReader struct{ io.Reader }
+
+// newestFormat is the version of the snapshots that are written.
+const newestFormat = 3
 
 // reload replaces the index by what its snapshot loads to.
 func (c *testCase) reload() {
@@ -54,7 +58,7 @@ func testRoundTrip(t *testing.T, engine index.Engine, m measure, o Options) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if got.Engine != engine.Name || got.Generation != 3 || got.ModelHash != h.ModelHash ||
-			got.AppliedSeq != h.AppliedSeq || got.Format != 2 || got.Length == 0 {
+			got.AppliedSeq != h.AppliedSeq || got.Format != newestFormat || got.Length == 0 {
 			t.Errorf("%s: header %+v", name, got)
 		}
 		twin := &testCase{t, engine, loaded, c.oracle}
@@ -141,12 +145,12 @@ func testDamage(t *testing.T, engine index.Engine, step float32) {
 		expectRefused(t, engine, good[:n], index.ErrCorrupt)
 	}
 	for bit := range 8 * len(good) {
-		want := index.ErrCorrupt
-		if at := bit / 8; at >= 8 && at < 12 {
-			want = index.ErrFormat
-		}
 		bad := slices.Clone(good)
 		bad[bit/8] ^= 1 << (bit % 8)
+		want := index.ErrCorrupt
+		if format := binary.LittleEndian.Uint32(bad[8:]); format < 1 || format > newestFormat {
+			want = index.ErrFormat // before any checksum
+		}
 		expectRefused(t, engine, bad, want)
 	}
 	if _, _, err := index.Load(bytes.NewReader(good)); !errors.Is(err, index.ErrFormat) {

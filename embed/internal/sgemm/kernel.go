@@ -68,6 +68,19 @@ func gemv8Go(n int, y, w *float32, ldw int, x *float32) {
 	}
 }
 
+func gemvStripGo(k int, y, w *float32, ldw int, x *float32, mask uint32, alpha float32) {
+	for j := range stripColumns {
+		if mask>>j&1 == 0 {
+			continue
+		}
+		var sum float32
+		for p := range k {
+			sum += *at(x, p) * *at(w, p*ldw+j)
+		}
+		*at(y, j) += alpha * sum
+	}
+}
+
 func transpose8Go(k int, dst *float32, ldd int, src *float32, lds int) {
 	for p := range k {
 		for s := range 8 {

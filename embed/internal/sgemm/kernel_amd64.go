@@ -37,6 +37,12 @@ func gemv8AVX512(n int, y, w *float32, ldw int, x *float32)
 //go:noescape
 func gemv8AVX2(n int, y, w *float32, ldw int, x *float32)
 
+// gemvStripAVX512 adds alpha times the product of x, of k values, and k rows of w to
+// those of 32 columns of y that mask names.
+//
+//go:noescape
+func gemvStripAVX512(k int, y, w *float32, ldw int, x *float32, mask uint32, alpha float32)
+
 // transpose8 writes eight rows of src, lds apart, as columns of dst, whose k rows
 // are ldd apart. k is a positive multiple of 8.
 //

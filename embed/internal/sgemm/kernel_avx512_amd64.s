@@ -221,3 +221,73 @@ loop:
 	JNZ loop
 	VZEROUPPER
 	RET
+
+// ROW adds a row of the strip at addr, times the value at off(DI), to a and b.
+#define ROW(off, addr, next, z, a, b) \
+	VBROADCASTSS off(DI), z \
+	VFMADD231PS addr, z, K1, a \
+	VFMADD231PS next, z, K2, b
+
+// func gemvStripAVX512(k int, y, w *float32, ldw int, x *float32, mask uint32, alpha float32)
+//
+// Four rows are summed apart, in Z0 to Z7. K1 and K2 mask the strip's columns.
+TEXT ·gemvStripAVX512(SB), NOSPLIT, $0-48
+	MOVQ k+0(FP), CX
+	MOVQ y+8(FP), DX
+	MOVQ w+16(FP), SI
+	MOVQ ldw+24(FP), R8
+	MOVQ x+32(FP), DI
+	MOVL mask+40(FP), AX
+	VBROADCASTSS alpha+44(FP), Z18
+	KMOVW AX, K1
+	SHRL $16, AX
+	KMOVW AX, K2
+	SHLQ $2, R8
+	LEAQ (R8)(R8*2), R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	SUBQ $4, CX
+	JLT rest
+
+four:
+	ROW(0, (SI), 64(SI), Z8, Z0, Z1)
+	ROW(4, (SI)(R8*1), 64(SI)(R8*1), Z9, Z2, Z3)
+	ROW(8, (SI)(R8*2), 64(SI)(R8*2), Z10, Z4, Z5)
+	ROW(12, (SI)(R9*1), 64(SI)(R9*1), Z11, Z6, Z7)
+	LEAQ (SI)(R8*4), SI
+	ADDQ $16, DI
+	SUBQ $4, CX
+	JGE four
+
+rest:
+	ADDQ $4, CX
+	JEQ sum
+
+one:
+	ROW(0, (SI), 64(SI), Z8, Z0, Z1)
+	ADDQ R8, SI
+	ADDQ $4, DI
+	DECQ CX
+	JNZ one
+
+sum:
+	VADDPS Z2, Z0, Z0
+	VADDPS Z3, Z1, Z1
+	VADDPS Z6, Z4, Z4
+	VADDPS Z7, Z5, Z5
+	VADDPS Z4, Z0, Z0
+	VADDPS Z5, Z1, Z1
+	VMOVUPS.Z (DX), K1, Z16
+	VMOVUPS.Z 64(DX), K2, Z17
+	VFMADD231PS Z18, Z0, Z16
+	VFMADD231PS Z18, Z1, Z17
+	VMOVUPS Z16, K1, (DX)
+	VMOVUPS Z17, K2, 64(DX)
+	VZEROUPPER
+	RET

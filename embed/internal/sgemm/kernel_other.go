@@ -20,6 +20,10 @@ func kernel6x16(k int, a *float32, rs, cs int, b *float32, bs int, c *float32, l
 
 func gemv8AVX512(n int, y, w *float32, ldw int, x *float32) { gemv8Go(n, y, w, ldw, x) }
 
+func gemvStripAVX512(k int, y, w *float32, ldw int, x *float32, mask uint32, alpha float32) {
+	gemvStripGo(k, y, w, ldw, x, mask, alpha)
+}
+
 func gemv8AVX2(n int, y, w *float32, ldw int, x *float32) { gemv8Go(n, y, w, ldw, x) }
 
 func transpose8(k int, dst *float32, ldd int, src *float32, lds int) {

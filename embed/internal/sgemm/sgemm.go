@@ -196,8 +196,22 @@ func (p *product) edge(panel *float32, bs, i, rows, pc, kc, j, cols, width int) 
 	}
 }
 
+const (
+	// stripColumns is how many columns gemvStripAVX512 takes, whose sums stay in registers.
+	stripColumns = 32
+	// narrow is how many columns w may have to be taken in strips: rows of more lie
+	// too far apart for that.
+	narrow = 128
+)
+
 // gemv adds alpha·x·w to y, where w is len(x)×len(y).
 func gemv(s isa, y, w []float32, ldw int, x []float32, alpha float32) {
+	if s == avx512 && len(y) <= narrow && len(x) > 0 {
+		for j := 0; j < len(y); j += stripColumns {
+			gemvStripAVX512(len(x), &y[j], &w[j], ldw, &x[0], uint32(1<<min(stripColumns, len(y)-j)-1), alpha)
+		}
+		return
+	}
 	lanes := 8
 	if s == avx512 {
 		lanes = 16

@@ -117,6 +117,27 @@ func TestKernelsAgreeWithTwin(t *testing.T) {
 	})
 }
 
+// TestStripsAgreeWithTwin: a strip alters no column beyond its mask.
+func TestStripsAgreeWithTwin(t *testing.T) {
+	if best() < avx512 {
+		t.Skip("there is no AVX-512 here")
+	}
+	rng := rand.New(rand.NewPCG(1, 3))
+	for _, k := range []int{1, 3, 4, 5, 8, 101} {
+		for _, width := range []int{1, 15, 16, 17, 31, 32} {
+			w, x, y := random(rng, k*40), random(rng, k), random(rng, 40)
+			want, mask := slices.Clone(y), uint32(1<<width-1)
+			gemvStripAVX512(k, &y[0], &w[0], 40, &x[0], mask, .7)
+			gemvStripGo(k, &want[0], &w[0], 40, &x[0], mask, .7)
+			for i := range y {
+				if i >= width && y[i] != want[i] || !within(y[i], want[i], k) {
+					t.Errorf("%d rows, %d columns: element %d is %v, want %v", k, width, i, y[i], want[i])
+				}
+			}
+		}
+	}
+}
+
 func TestVectorAndPackingKernelsAgreeWithTwins(t *testing.T) {
 	if best() == none {
 		t.Skip("they are their twins")

@@ -14,3 +14,14 @@ func paths() map[string]path {
 	}
 	return p
 }
+
+func sketchPaths() map[string]sketchPath {
+	p := map[string]sketchPath{"go": sketchGo}
+	if hasAVX2 {
+		p["avx2"] = sketchAVX2
+	}
+	if hasVNNI {
+		p["vnni"] = scanSketches
+	}
+	return p
+}

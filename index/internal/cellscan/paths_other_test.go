@@ -3,3 +3,5 @@
 package cellscan
 
 func paths() map[string]path { return map[string]path{"go": scan} }
+
+func sketchPaths() map[string]sketchPath { return map[string]sketchPath{"go": sketchGo} }
