@@ -41,11 +41,12 @@ type cells struct {
 
 // cellSearch is the memory of one search.
 type cellSearch struct {
-	query *cellQuery
-	row   []float32
-	hits  selection // slots
-	order selection // cells
-	rest  selection // cells, when the nearest are not enough
+	query  *cellQuery
+	row    []float32
+	hits   selection // slots
+	coarse selection // coarse cells
+	order  selection // cells
+	rest   selection // cells, when the nearest are not enough
 	// estimate tells that rows are measured by their sketches.
 	estimate bool
 }

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"context"
 	"io"
 	"math"
 
@@ -19,7 +20,7 @@ import (
 //
 // A centre and a row are dim × float32, or dim × int8 where config has a step. The
 // order of cells and rows is kept, so that an index that was loaded goes on
-// exactly as the one that was saved.
+// exactly as the one that was saved, but for the coarse cells, which are made anew.
 
 func (p *partition) encode(w io.Writer) error {
 	e := newEncoder(w)
@@ -101,6 +102,9 @@ func loadCells(r io.Reader) (Index, error) {
 	}
 	if p.rows.coded && p.rows.sketcher == nil && p.trained > 0 { // of a format before 3
 		p.sketchAll()
+	}
+	if err := p.makeCoarse(context.Background(), 1); err != nil {
+		return nil, err
 	}
 	return newCells(c, p), nil
 }

@@ -12,6 +12,9 @@ type partition struct {
 	cells   []rowList // under slots
 	centres rowList   // centre i is that of cell i, under the id i
 	cellOf  slotTable // slot -> cell
+	// coarse has the centres as rows, under the numbers of their cells; nil where the
+	// cells are few.
+	coarse *partition
 
 	size    int // rows that a cell should hold
 	trained int // how many rows there were when the cells were made; 0 for the one first cell
@@ -40,6 +43,9 @@ func newPartition(c Config) *partition {
 
 func (p *partition) bytes() int64 {
 	size := p.cellOf.bytes() + p.centres.bytes()
+	if p.coarse != nil {
+		size += p.coarse.bytes()
+	}
 	for i := range p.cells[:cap(p.cells)] {
 		size += cellBytes
 		if i < len(p.cells) {
@@ -81,6 +87,7 @@ func (p *partition) dropCell(cell uint32, scratch []float32) {
 	}
 	p.cells[last] = rowList{}
 	p.cells = p.cells[:last]
+	p.dropCoarse(cell, last)
 	p.home.remove(&p.centres, int(cell), scratch)
 	if cell != last {
 		p.centres.ids[cell] = cell

@@ -1,6 +1,9 @@
 package index
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 const (
 	// rowsPerEF is how many rows a search scans for each of EF. With it, ef has
@@ -26,7 +29,10 @@ func (p *partition) search(s *cellSearch, a Params) {
 	if len(ranked) < len(p.cells) && (budget > 0 || !s.hits.full()) {
 		s.rest.reset(len(p.cells))
 		p.rank.scan(&s.rest, s.query, &p.centres, nil)
-		p.scanCells(s, s.rest.sorted()[len(ranked):], a, budget)
+		p.scanCells(s, slices.DeleteFunc(s.rest.sorted(), func(k key) bool {
+			_, done := slices.BinarySearch(ranked, k)
+			return done
+		}), a, budget)
 	}
 }
 
@@ -65,10 +71,7 @@ func (p *partition) plan(s *cellSearch, a Params) (budget int, done bool) {
 	if s.estimate = budget < n && p.sketched(a); s.estimate {
 		s.query.sketched.Set(p.rows.sketcher, s.query.row, p.rows.scale)
 	}
-	mean := max(1, n/len(p.cells))
-	a.Work.scan(len(p.cells))
-	s.order.reset(min(len(p.cells), budget/mean+budget/(4*mean)+spareCells))
-	p.rank.scan(&s.order, s.query, &p.centres, nil)
+	p.rankCells(s, wantedCells(budget, n, len(p.cells)), a.Work)
 	return budget, false
 }
 

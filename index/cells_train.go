@@ -48,16 +48,10 @@ func (p *partition) retrainDue(changed, more int) bool {
 // only with the context's error.
 func (p *partition) remade(ctx context.Context, fresh *freshRows, workers int) (*partition, error) {
 	b := newRemake(p, fresh, workers)
-	if b.n >= firstCells {
-		if err := b.train(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if err := b.assign(ctx); err != nil {
+	if err := b.make(ctx); err != nil {
 		return nil, err
 	}
-	b.fill()
-	return b.next, nil
+	return b.next, b.next.makeCoarse(ctx, workers)
 }
 
 // remake makes cells of the rows in some lists.
@@ -90,6 +84,20 @@ func newRemake(p *partition, fresh *freshRows, workers int) *remake {
 		b.skipReplaced(fresh)
 	}
 	return b
+}
+
+// make makes the cells and puts the rows into them.
+func (b *remake) make(ctx context.Context) error {
+	if b.n >= firstCells {
+		if err := b.train(ctx); err != nil {
+			return err
+		}
+	}
+	if err := b.assign(ctx); err != nil {
+		return err
+	}
+	b.fill()
+	return nil
 }
 
 // skipReplaced skips the rows whose slots fresh has too.
@@ -146,12 +154,13 @@ func (b *remake) train(ctx context.Context) error {
 	return nil
 }
 
-// cellsFor is how many cells are made of n rows, firstCells at least: n^(3/4)/8.
-// Many rows lie in memory, not in a cache, and are better looked at in fewer and
-// smaller pieces, at the price of ranking more centres.
+// cellsFor is how many cells are made of n rows, firstCells at least: n^(3/4)/8, or
+// one for every 128. Many rows lie in memory, not in a cache, and are better looked at
+// in fewer and smaller pieces, at the price of ranking more centres, which makeCoarse
+// bounds.
 func cellsFor(n int) int {
 	root := math.Sqrt(float64(n))
-	return int(root * math.Sqrt(root) / 8)
+	return max(int(root*math.Sqrt(root)/8), n/128)
 }
 
 // setCentre sets the centre of a cell, the next one if it has none.

@@ -85,6 +85,8 @@ func (p *partition) applySplit(cell uint32, h halves) {
 	p.cells = append(p.cells, h.lists[1])
 	p.home.put(&p.centres, int(cell), h.centres[0])
 	p.home.add(&p.centres, other, h.centres[1])
+	p.setCoarse(cell, h.centres[0])
+	p.setCoarse(other, h.centres[1])
 	for _, slot := range p.cells[other].ids {
 		p.cellOf.set(slot, other)
 	}
