@@ -55,8 +55,8 @@ func (p *partition) bytes() int64 {
 	return size
 }
 
-// cellBytes is the size of a rowList's seven slices.
-const cellBytes = 7 * 24
+// cellBytes is the size of a rowList's six slices.
+const cellBytes = 6 * 24
 
 // nearest is the cell whose centre is nearest to the query.
 func (p *partition) nearest(q *cellQuery) uint32 {

@@ -10,14 +10,13 @@ import (
 
 // rowList is rows under ids (slots, or the numbers of cells) as a layout keeps
 // them: int8 codes in blocks with a weight for each row and, where the layout has a
-// sketcher, sketches in blocks with a norm for each; or float32 values one row after
+// sketcher, sketches in blocks; or float32 values one row after
 // another. The zero value is empty.
 type rowList struct {
 	ids      []uint32
 	codes    []int8
 	weights  []uint32
 	sketches []byte
-	norms    []float32
 	centre   []float32 // what sketches are counted from; must be set before there are any
 	values   []float32
 }
@@ -25,7 +24,7 @@ type rowList struct {
 func (l *rowList) len() int { return len(l.ids) }
 
 func (l *rowList) bytes() int64 {
-	return 4*int64(cap(l.ids)+cap(l.weights)+cap(l.norms)+cap(l.centre)+cap(l.values)) + int64(cap(l.codes)+cap(l.sketches))
+	return 4*int64(cap(l.ids)+cap(l.weights)+cap(l.centre)+cap(l.values)) + int64(cap(l.codes)+cap(l.sketches))
 }
 
 // cellLayout says how rows are kept and measured. A row outside of a list is
@@ -72,8 +71,6 @@ func (y *cellLayout) reserve(l *rowList, n int) {
 	if y.sketcher == nil {
 		return
 	}
-	l.norms = resized(l.norms, n)
-	l.norms = l.norms[:n]
 	l.sketches = resized(l.sketches, cellscan.Blocks(n)*cellscan.SketchSize(y.dim))
 	l.sketches = l.sketches[:cap(l.sketches)]
 }
@@ -118,7 +115,7 @@ func (y *cellLayout) put(l *rowList, i int, row []float32) {
 	}
 	l.weights[i] = cellscan.Weight(sum, square)
 	if y.sketcher != nil {
-		l.norms[i] = y.sketcher.Put(l.sketches, i, row, l.centre) * y.scale
+		y.sketcher.Put(l.sketches, i, row, l.centre, y.scale)
 	}
 }
 
@@ -207,7 +204,7 @@ func (y *cellLayout) scan(near *selection, q *cellQuery, l *rowList, allow *Bitm
 // scanSketches is scan by estimates of the distances, of a list whose centre is apart
 // from the query.
 func (y *cellLayout) scanSketches(near *selection, q *cellQuery, l *rowList, apart float32, allow *Bitmap) {
-	rows := cellscan.Sketches{Codes: l.sketches, Norms: l.norms, IDs: l.ids}
+	rows := cellscan.Sketches{Blocks: l.sketches, IDs: l.ids}
 	for first := 0; first < l.len(); first += scanChunk {
 		n := min(scanChunk, l.len()-first)
 		found := cellscan.ScanSketches(q.estimates[:], q.ids[:], &q.sketched, rows, first, n, apart, near.distanceBound())

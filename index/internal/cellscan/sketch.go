@@ -1,6 +1,9 @@
 package cellscan
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // A sketch is a row in four bits a value, to estimate distances by: half of the
 // memory that the codes take, which is what a scan of many rows waits for. It tells
@@ -12,7 +15,8 @@ import "math"
 // first term is of the cell, the last two of the row, and the product is in integers.
 //
 // A block of sketches holds Lanes rows in groups of eight values: a byte has one of
-// the first four in its low half, the one four further in its high half.
+// the first four in its low half, the one four further in its high half. Behind the
+// groups stands |r|² + 2cr of each row as a float32, so that a scan reads one stream.
 
 // sketchMiddle is the middle of a sketch's codes, sketchMost the greatest.
 const (
@@ -26,12 +30,13 @@ type Sketcher struct {
 }
 
 // SketchSize is the number of bytes of a block of sketches of rows with dim values.
-func SketchSize(dim int) int { return 4 * Lanes * ((dim + 7) / 8) }
+func SketchSize(dim int) int { return 4 * Lanes * ((dim+7)/8 + 1) }
 
-// Put writes the sketch of row i to blocks, and returns what a scan must know of it
-// beside: |r|² + 2cr.
-func (s *Sketcher) Put(blocks []byte, i int, row, centre []float32) (norm float32) {
+// Put writes the sketch of row i to blocks. What it measures is squared distances
+// times scale.
+func (s *Sketcher) Put(blocks []byte, i int, row, centre []float32, scale float32) {
 	at := i/Lanes*SketchSize(len(s.Step)) + i%Lanes*4
+	var norm float32
 	for j, step := range s.Step {
 		c := sketchCode(row[j]-centre[j], step)
 		r := (float32(c) - sketchMiddle) * step
@@ -43,7 +48,7 @@ func (s *Sketcher) Put(blocks []byte, i int, row, centre []float32) (norm float3
 			*b = *b&0x0f | c<<4
 		}
 	}
-	return norm
+	binary.NativeEndian.PutUint32(blocks[at+(len(s.Step)+7)/8*4*Lanes:], math.Float32bits(norm*scale))
 }
 
 func sketchCode(difference, step float32) byte {
@@ -61,8 +66,8 @@ type SketchQuery struct {
 	base, factor float32
 }
 
-// Set makes q the query of the given values. Estimates are scale times the squared
-// distances, where norms have been multiplied by scale too.
+// Set makes q the query of the given values, for sketches that were put with the
+// same scale.
 func (q *SketchQuery) Set(s *Sketcher, values []float32, scale float32) {
 	dim := len(s.Step)
 	most := float32(0)
@@ -90,9 +95,8 @@ func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^
 
 // Sketches are sketches in blocks. There may be memory for more than IDs.
 type Sketches struct {
-	Codes []byte
-	Norms []float32
-	IDs   []uint32
+	Blocks []byte
+	IDs    []uint32
 }
 
 // ScanSketches is Scan of sketches: it estimates the squared distance between q and
@@ -102,23 +106,25 @@ func ScanSketches(distances []float32, ids []uint32, q *SketchQuery, r Sketches,
 		return 0
 	}
 	_ = r.IDs[first+n-1]
-	whole := Blocks(n) * Lanes
-	codes := r.Codes[first*len(q.rounded)/2:][:whole*len(q.rounded)/2]
-	norms := r.Norms[first:][:whole]
-	slots := r.IDs[first:cap(r.IDs)][:whole]
-	return scanSketches(distances[:n+Slack], ids[:n+Slack], q, codes, norms, slots, n, q.base+apart, bound)
+	size := q.blockSize()
+	blocks := r.Blocks[first/Lanes*size:][:Blocks(n)*size]
+	slots := r.IDs[first:cap(r.IDs)][:Blocks(n)*Lanes]
+	return scanSketches(distances[:n+Slack], ids[:n+Slack], q, blocks, slots, n, q.base+apart, bound)
 }
 
+func (q *SketchQuery) blockSize() int { return Lanes * (len(q.rounded)/2 + 4) }
+
+// estimator puts the estimates of a block into dst and returns a bit for each that is
+// at most bound.
+type estimator func(dst *[Lanes]float32, q *SketchQuery, block []byte, base, bound float32) uint32
+
 // sketchBlocks is ScanSketches in steps of a block, as scanBlocks is Scan.
-func sketchBlocks(
-	distances []float32, ids []uint32, q *SketchQuery, codes []byte, norms []float32, slots []uint32, n int, base, bound float32,
-	measure func(dst *[Lanes]float32, q *SketchQuery, codes []byte, norms []float32, base, bound float32) uint32,
-) int {
+func sketchBlocks(distances []float32, ids []uint32, q *SketchQuery, blocks []byte, slots []uint32, n int, base, bound float32, estimate estimator) int {
 	var block [Lanes]float32
-	size := Lanes * len(q.rounded) / 2
+	size := q.blockSize()
 	found := 0
 	for b := 0; b*Lanes < n; b++ {
-		near := measure(&block, q, codes[b*size:][:size], norms[b*Lanes:][:Lanes], base, bound)
+		near := estimate(&block, q, blocks[b*size:][:size], base, bound)
 		if left := n - b*Lanes; left < Lanes {
 			near &= 1<<left - 1
 		}
@@ -133,20 +139,21 @@ func sketchBlocks(
 }
 
 // estimateGo is the twin of the assembly.
-func estimateGo(dst *[Lanes]float32, q *SketchQuery, codes []byte, norms []float32, base, bound float32) (near uint32) {
+func estimateGo(dst *[Lanes]float32, q *SketchQuery, block []byte, base, bound float32) (near uint32) {
 	var products [Lanes]int32
 	for at := 0; at < len(q.rounded); at += 8 {
 		b := q.rounded[at : at+8 : at+8]
-		group := codes[at/2*Lanes:][:4*Lanes]
+		group := block[at/2*Lanes:][:4*Lanes]
 		for i := range products {
 			for j, c := range group[4*i : 4*i+4] {
 				products[i] += int32(b[j])*int32(c&0xf) + int32(b[j+4])*int32(c>>4)
 			}
 		}
 	}
-	norms = norms[:Lanes]
+	norms := block[len(q.rounded)/2*Lanes:]
 	for i, p := range products {
-		dst[i] = (norms[i] + base) + float32(float32(p)*q.factor)
+		norm := math.Float32frombits(binary.NativeEndian.Uint32(norms[4*i:]))
+		dst[i] = (norm + base) + float32(float32(p)*q.factor)
 		if dst[i] <= bound {
 			near |= 1 << i
 		}

@@ -24,24 +24,26 @@
 	LEAQ (DI)(AX*4), DI \
 	LEAQ (DX)(AX*4), DX
 
-// func sketchVNNI(distances *float32, ids *uint32, query *int8, groups int, codes *byte, norms *float32, slots *uint32, n int, base, factor, bound float32) int
+// func sketchVNNI(distances *float32, ids *uint32, query *int8, groups int, blocks *byte, slots *uint32, n int, base, factor, bound float32) int
 //
 // It takes two blocks at a time, at SI and R14. A block that is alone is taken
 // twice, and the second time ignored.
-TEXT ·sketchVNNI(SB), NOSPLIT, $0-88
+TEXT ·sketchVNNI(SB), NOSPLIT, $0-80
 	MOVQ distances+0(FP), DI
 	MOVQ ids+8(FP), DX
 	MOVQ query+16(FP), R11
 	MOVQ groups+24(FP), R10
-	MOVQ codes+32(FP), SI
-	MOVQ norms+40(FP), R8
-	MOVQ slots+48(FP), R9
-	MOVQ n+56(FP), CX
-	VBROADCASTSS base+64(FP), Z30
-	VBROADCASTSS factor+68(FP), Z28
-	VBROADCASTSS bound+72(FP), Z31
+	MOVQ blocks+32(FP), SI
+	MOVQ slots+40(FP), R9
+	MOVQ n+48(FP), CX
+	VBROADCASTSS base+56(FP), Z30
+	VBROADCASTSS factor+60(FP), Z28
+	VBROADCASTSS bound+64(FP), Z31
 	MOVL $0x0f0f0f0f, AX
 	VPBROADCASTD AX, Z29
+	MOVQ R10, R8 // the size of a block
+	INCQ R8
+	SHLQ $6, R8
 	MOVQ DI, BX
 	KXNORD K0, K0, K7
 	KMOVQ K7, K6
@@ -49,13 +51,10 @@ TEXT ·sketchVNNI(SB), NOSPLIT, $0-88
 blocks:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	VMOVUPS (R8), Z3
+	MOVQ SI, R14
 	CMPQ CX, $32
 	JLT last
-	VMOVUPS 64(R8), Z4
-	MOVQ R10, R14
-	SHLQ $6, R14
-	ADDQ SI, R14
+	ADDQ R8, R14
 
 products:
 	MOVQ R11, R13
@@ -70,8 +69,8 @@ group:
 	DECQ R12
 	JNZ group
 
-	VADDPS Z30, Z3, Z3
-	VADDPS Z30, Z4, Z4
+	VADDPS (SI), Z30, Z3
+	VADDPS (R14), Z30, Z4
 	VCVTDQ2PS Z0, Z0
 	VCVTDQ2PS Z1, Z1
 	VMULPS Z28, Z0, Z0
@@ -94,14 +93,13 @@ second:
 	KEEP(64, Z4, K2)
 
 next:
-	MOVQ R14, SI
-	ADDQ $128, R8
+	LEAQ 64(R14), SI
 	ADDQ $128, R9
 	SUBQ $32, CX
 	JG blocks
 	SUBQ BX, DI
 	SHRQ $2, DI
-	MOVQ DI, ret+80(FP)
+	MOVQ DI, ret+72(FP)
 	VZEROUPPER
 	RET
 
@@ -112,14 +110,9 @@ last:
 	DECL AX
 	KMOVD AX, K6
 	KSHIFTRD $16, K6, K7
-	VMOVAPS Z3, Z4
-	MOVQ SI, R14
 	CMPQ CX, $16
 	JLE products
-	VMOVUPS 64(R8), Z4
-	MOVQ R10, AX
-	SHLQ $6, AX
-	ADDQ AX, R14
+	ADDQ R8, R14
 	JMP products
 
 // EIGHT adds to acc the products of eight values of eight rows, at off(SI), with the
@@ -138,7 +131,7 @@ last:
 // ESTIMATE makes estimates of the products in a, stores them and leaves in the low
 // byte of AX which are near.
 #define ESTIMATE(off, a) \
-	VADDPS off(R8), Y10, Y2 \
+	VADDPS off(SI), Y10, Y2 \
 	VCVTDQ2PS a, a \
 	VMULPS Y12, a, a \
 	VADDPS a, Y2, a \
@@ -146,16 +139,15 @@ last:
 	VCMPPS $2, Y11, a, a \
 	VMOVMSKPS a, AX
 
-// func estimateAVX2(dst *[Lanes]float32, query *int8, groups int, codes *byte, norms *float32, base, factor, bound float32) uint32
-TEXT ·estimateAVX2(SB), NOSPLIT, $0-60
+// func estimateAVX2(dst *[Lanes]float32, query *int8, groups int, block *byte, base, factor, bound float32) uint32
+TEXT ·estimateAVX2(SB), NOSPLIT, $0-52
 	MOVQ dst+0(FP), DI
 	MOVQ query+8(FP), R11
 	MOVQ groups+16(FP), R10
-	MOVQ codes+24(FP), SI
-	MOVQ norms+32(FP), R8
-	VBROADCASTSS base+40(FP), Y10
-	VBROADCASTSS factor+44(FP), Y12
-	VBROADCASTSS bound+48(FP), Y11
+	MOVQ block+24(FP), SI
+	VBROADCASTSS base+32(FP), Y10
+	VBROADCASTSS factor+36(FP), Y12
+	VBROADCASTSS bound+40(FP), Y11
 	MOVL $0x0f0f0f0f, AX
 	VMOVD AX, X15
 	VPBROADCASTD X15, Y15
@@ -179,6 +171,6 @@ eight:
 	ESTIMATE(32, Y1)
 	SHLL $8, AX
 	ORL AX, R9
-	MOVL R9, ret+56(FP)
+	MOVL R9, ret+48(FP)
 	VZEROUPPER
 	RET

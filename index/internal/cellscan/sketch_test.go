@@ -22,15 +22,14 @@ func sketcherOf(rows [][]float32, dim int) (s *Sketcher, centre []float32) {
 	return s, centre
 }
 
-func sketchesOf(s *Sketcher, centre []float32, rows [][]float32) Sketches {
+func sketchesOf(s *Sketcher, centre []float32, scale float32, rows [][]float32) Sketches {
 	whole := Blocks(len(rows)) * Lanes
 	r := Sketches{
-		Codes: make([]byte, Blocks(len(rows))*SketchSize(len(s.Step))),
-		Norms: make([]float32, whole),
-		IDs:   make([]uint32, len(rows), whole),
+		Blocks: make([]byte, Blocks(len(rows))*SketchSize(len(s.Step))),
+		IDs:    make([]uint32, len(rows), whole),
 	}
 	for i, row := range rows {
-		r.Norms[i] = s.Put(r.Codes, i, row, centre)
+		s.Put(r.Blocks, i, row, centre, scale)
 		r.IDs[i] = uint32(7 * i)
 	}
 	return r
@@ -55,10 +54,10 @@ func floatRows(r *rand.Rand, n, dim int) [][]float32 {
 	return rows
 }
 
-type sketchPath func(distances []float32, ids []uint32, q *SketchQuery, codes []byte, norms []float32, slots []uint32, n int, base, bound float32) int
+type sketchPath func(distances []float32, ids []uint32, q *SketchQuery, blocks []byte, slots []uint32, n int, base, bound float32) int
 
-func sketchGo(distances []float32, ids []uint32, q *SketchQuery, codes []byte, norms []float32, slots []uint32, n int, base, bound float32) int {
-	return sketchBlocks(distances, ids, q, codes, norms, slots, n, base, bound, estimateGo)
+func sketchGo(distances []float32, ids []uint32, q *SketchQuery, blocks []byte, slots []uint32, n int, base, bound float32) int {
+	return sketchBlocks(distances, ids, q, blocks, slots, n, base, bound, estimateGo)
 }
 
 // TestSketchPathsAgree wants the same bits of every path.
@@ -72,7 +71,7 @@ func TestSketchPathsAgree(t *testing.T) {
 					s, centre := sketcherOf(rows, dim)
 					var q SketchQuery
 					q.Set(s, rows[n], 3)
-					checkSketchScan(t, scan, &q, sketchesOf(s, centre, rows[:n]), n)
+					checkSketchScan(t, scan, &q, sketchesOf(s, centre, 3, rows[:n]), n)
 				}
 			}
 		})
@@ -82,7 +81,7 @@ func TestSketchPathsAgree(t *testing.T) {
 func checkSketchScan(t *testing.T, scan sketchPath, q *SketchQuery, laid Sketches, n int) {
 	t.Helper()
 	all := make([]float32, n+Slack)
-	if found := sketchGo(all, make([]uint32, n+Slack), q, laid.Codes, laid.Norms, laid.IDs[:cap(laid.IDs)], n, 7, math.MaxFloat32); found != n {
+	if found := sketchGo(all, make([]uint32, n+Slack), q, laid.Blocks, laid.IDs[:cap(laid.IDs)], n, 7, math.MaxFloat32); found != n {
 		t.Fatalf("%d rows of %d without a bound", found, n)
 	}
 	sorted := slices.Sorted(slices.Values(all[:n]))
@@ -94,7 +93,7 @@ func checkSketchScan(t *testing.T, scan sketchPath, q *SketchQuery, laid Sketche
 			}
 		}
 		distances, ids := make([]float32, n+Slack), make([]uint32, n+Slack)
-		found := scan(distances, ids, q, laid.Codes, laid.Norms, laid.IDs[:cap(laid.IDs)], n, 7, bound)
+		found := scan(distances, ids, q, laid.Blocks, laid.IDs[:cap(laid.IDs)], n, 7, bound)
 		for i := range found {
 			got = append(got, fmt.Sprint(distances[i], ids[i]))
 		}
@@ -125,7 +124,7 @@ func TestSketchesEstimateDistances(t *testing.T) {
 		rows  [][]float32
 		error float64 // relative, the most
 	}{"on the values": {exact, .01}, "between them": {rows, .12}} {
-		laid := sketchesOf(s, centre, c.rows)
+		laid := sketchesOf(s, centre, 1, c.rows)
 		distances, ids := make([]float32, n+Slack), make([]uint32, n+Slack)
 		if found := ScanSketches(distances, ids, &q, laid, 0, n, squareOf(query, centre), math.MaxFloat32); found != n {
 			t.Fatal(found)
@@ -145,7 +144,7 @@ func TestSketchOfAConstant(t *testing.T) {
 	var q SketchQuery
 	query := []float32{5, .5}
 	q.Set(s, query, 1)
-	laid := sketchesOf(s, centre, [][]float32{{3, .5}, {3, 2.5}})
+	laid := sketchesOf(s, centre, 1, [][]float32{{3, .5}, {3, 2.5}})
 	distances, ids := make([]float32, 2+Slack), make([]uint32, 2+Slack)
 	if n := ScanSketches(distances, ids, &q, laid, 0, 2, squareOf(query, centre), 100); n != 2 || distances[0] != 4 || distances[1] != 8 {
 		t.Errorf("%d rows, %v away, want 4 and 8", n, distances[:n])
@@ -158,14 +157,14 @@ func BenchmarkScanSketches(b *testing.B) {
 		for _, n := range []int{256, 65536} {
 			rows := floatRows(r, n, dim)
 			s, centre := sketcherOf(rows, dim)
-			laid := sketchesOf(s, centre, rows)
+			laid := sketchesOf(s, centre, 1, rows)
 			var q SketchQuery
 			q.Set(s, rows[0], 1)
 			distances, ids := make([]float32, n+Slack), make([]uint32, n+Slack)
 			for name, scan := range sketchPaths() {
 				b.Run(fmt.Sprintf("%s/dim=%d/rows=%d", name, dim, n), func(b *testing.B) {
 					for b.Loop() {
-						scan(distances, ids, &q, laid.Codes, laid.Norms, laid.IDs[:cap(laid.IDs)], n, 7, -1e9)
+						scan(distances, ids, &q, laid.Blocks, laid.IDs[:cap(laid.IDs)], n, 7, -1e9)
 					}
 					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/row")
 				})
