@@ -106,6 +106,9 @@ func (x *cells) Search(dst []Hit, query []float32, p Params) ([]Hit, error) {
 	defer x.mu.RUnlock()
 	s.query.set(&x.part.rows, s.row)
 	x.part.search(s, p)
+	if p.Rough {
+		return s.hits.appendUnsorted(dst), nil
+	}
 	return s.hits.appendHits(dst), nil
 }
 

@@ -106,6 +106,7 @@ func loadCells(r io.Reader) (Index, error) {
 	if err := p.makeCoarse(context.Background(), 1); err != nil {
 		return nil, err
 	}
+	p.pack()
 	return newCells(c, p), nil
 }
 

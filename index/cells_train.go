@@ -51,7 +51,11 @@ func (p *partition) remade(ctx context.Context, fresh *freshRows, workers int) (
 	if err := b.make(ctx); err != nil {
 		return nil, err
 	}
-	return b.next, b.next.makeCoarse(ctx, workers)
+	if err := b.next.makeCoarse(ctx, workers); err != nil {
+		return nil, err
+	}
+	b.next.pack()
+	return b.next, nil
 }
 
 // remake makes cells of the rows in some lists.

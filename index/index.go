@@ -49,8 +49,8 @@ type Params struct {
 	// Exact asks for the exact scan whatever the engine.
 	Exact bool
 	// Rough says that the hits are candidates, to be scored anew: an engine may find
-	// them by estimates, which are their distances then. cells does, at half the cost
-	// or less; some tenth more of candidates finds as much. Exact overrules it.
+	// them by estimates, which are their distances then, and give them in any order.
+	// cells does, at half the cost; exact answers stay exact.
 	Rough bool
 	// Work, if set, is added to by what the search does.
 	Work *Work
@@ -110,7 +110,7 @@ type Index interface {
 	// a slot upserted or deleted meanwhile may or may not be yielded.
 	Slots() iter.Seq[uint32]
 	// Search appends to dst the hits nearest to query, closest first, equal
-	// distances by ascending slot. It returns min(K, matching) hits, where
+	// distances by ascending slot (but for Params.Rough). It returns min(K, matching) hits, where
 	// matching is the number of slots held that Allow holds: an engine that
 	// finds fewer than that completes the answer by the exact scan. On an error
 	// (ErrParams, ErrDim, ErrNotFinite) dst comes back as it was.

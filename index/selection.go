@@ -81,6 +81,16 @@ func (s *selection) appendHits(dst []Hit) []Hit {
 	return dst
 }
 
+// appendUnsorted appends the kept keys to dst in no order.
+func (s *selection) appendUnsorted(dst []Hit) []Hit {
+	s.cut(0)
+	dst = slices.Grow(dst, len(s.keys))
+	for _, k := range s.keys {
+		dst = append(dst, k.hit())
+	}
+	return dst
+}
+
 // smallSort is how many keys are sorted by insertion.
 const smallSort = 12
 
