@@ -107,7 +107,7 @@ func newCalibration(ctx context.Context, c *Collection, gen *generation, sample 
 		}
 	}
 	for q := range n {
-		target, err := gen.inputTarget(c.Config().Metric, embed.Row(cal.rows, q))
+		target, err := gen.inputTarget(nil, c.Config().Metric, embed.Row(cal.rows, q))
 		if err != nil {
 			return nil, err
 		}

@@ -168,7 +168,7 @@ type neighbourSearch struct {
 func (c *Collection) duplicateSearch(ctx context.Context, gen *generation, allow *index.Bitmap) (neighbourSearch, error) {
 	metric := gen.metric(c.Config())
 	if metric != Dot {
-		return neighbourSearch{metric, func(row []float32, p index.Params) ([]index.Hit, error) { return gen.nearest(row, p, c) }}, nil
+		return neighbourSearch{metric, func(row []float32, p index.Params) ([]index.Hit, error) { return gen.nearest(nil, row, p, c) }}, nil
 	}
 	flat, err := index.Flat.New(index.Config{Dim: gen.width(), Metric: Euclid})
 	if err != nil {

@@ -28,12 +28,13 @@ func (g *generation) indexRows(rows []float32) ([]float32, error) {
 
 // target is a query's feature row as the index is asked for it: rounded like
 // what is stored, so that a record lies at distance 0 from its copy, unless the
-// int8 codes do not reach that far.
-func (g *generation) target(row []float32) ([]float32, error) {
+// int8 codes do not reach that far. It lies in the memory of dst, where that is
+// enough and it is not the row itself.
+func (g *generation) target(dst, row []float32) ([]float32, error) {
 	if g.model == nil {
 		return row, nil
 	}
-	z, err := g.encode(row)
+	z, err := g.encodeTo(dst, row)
 	if err != nil {
 		return nil, err
 	}
@@ -52,9 +53,13 @@ func (g *generation) target(row []float32) ([]float32, error) {
 // would lose a point that is stored, keep a fit from ending or a database from
 // opening; so its latent is drawn in, as int8 codes clip what they do not reach,
 // and it stays farthest from everything.
-func (g *generation) encode(rows []float32) ([]float32, error) {
+func (g *generation) encode(rows []float32) ([]float32, error) { return g.encodeTo(nil, rows) }
+
+// encodeTo is encode into the memory of dst, where that is enough.
+func (g *generation) encodeTo(dst, rows []float32) ([]float32, error) {
 	m := embed.MatrixOf(rows, g.fitted.Width())
-	z := embed.NewMatrix(m.Rows, g.model.Dim())
+	n := m.Rows * g.model.Dim()
+	z := embed.MatrixOf(slices.Grow(dst[:0], n)[:n], g.model.Dim())
 	err := g.model.Encode(z, m)
 	if errors.Is(err, embed.ErrData) {
 		err = g.encodeEach(z, m)

@@ -129,7 +129,7 @@ func (c *Collection) outlier(g *ground, pop *population, s strangeness) (o Outli
 
 // neighbours are the points nearest to a latent, other than the one in a slot.
 func (c *Collection) neighbours(gen *generation, z []float32, slot uint32) ([]index.Hit, error) {
-	hits, err := gen.nearest(z, index.Params{K: outlierNeighbours + 1}, c)
+	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours + 1}, c)
 	hits = slices.DeleteFunc(hits, func(h index.Hit) bool { return h.Slot == slot })
 	return hits[:min(len(hits), outlierNeighbours)], err
 }
@@ -168,7 +168,7 @@ func (c *Collection) scoreRow(pop *population, row []float32) (RecordScore, erro
 	if err != nil {
 		return out, invalidCause("records", err)
 	}
-	hits, err := gen.nearest(z, index.Params{K: outlierNeighbours}, c)
+	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours}, c)
 	if err != nil {
 		return out, err
 	}

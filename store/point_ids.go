@@ -66,19 +66,18 @@ func (t *pointIDs) bytes() int64 {
 	return total
 }
 
-// of gives the ids of hits; false where one is not known.
-func (t *pointIDs) of(hits []index.Hit) ([]ID, bool) {
+// of appends the ids of hits; false where one is not known.
+func (t *pointIDs) of(dst []ID, hits []index.Hit) ([]ID, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	ids := make([]ID, len(hits))
-	for i, h := range hits {
+	for _, h := range hits {
 		p, at := int(h.Slot/idPageSize), h.Slot%idPageSize
 		if p >= len(t.pages) || t.pages[p] == nil || !t.pages[p].held.Has(at) {
-			return nil, false
+			return dst, false
 		}
-		ids[i] = NumID(t.pages[p].numbers[at])
+		dst = append(dst, NumID(t.pages[p].numbers[at]))
 	}
-	return ids, true
+	return dst, true
 }
 
 // fillIDs reads the ids of all slots into memory.

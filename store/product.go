@@ -17,15 +17,15 @@ import (
 const farAway = 16
 
 // inputTarget is target for candidates that are scored anew in input space.
-func (g *generation) inputTarget(m Metric, row []float32) ([]float32, error) {
+func (g *generation) inputTarget(dst []float32, m Metric, row []float32) ([]float32, error) {
 	if g.model == nil || m != Dot || g.stats.Longest == 0 {
-		return g.target(row)
+		return g.target(dst, row)
 	}
 	size := lengthOf(row)
 	if size == 0 {
-		return g.target(row)
+		return g.target(dst, row)
 	}
-	z, err := g.encode(scaled(row, min(farAway*g.stats.Longest, source.MaxVectorLength)/size))
+	z, err := g.encodeTo(dst, scaled(row, min(farAway*g.stats.Longest, source.MaxVectorLength)/size))
 	if err != nil {
 		return nil, err
 	}

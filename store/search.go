@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/latentdb/latentdb/embed/source"
 	"github.com/latentdb/latentdb/index"
@@ -16,6 +18,7 @@ func (c *Collection) Search(ctx context.Context, q Query) ([]Hit, error) {
 	if err != nil {
 		return nil, err
 	}
+	searchMemories.Put(s.memory)
 	return s.hits, nil
 }
 
@@ -26,7 +29,9 @@ func (c *Collection) Explain(ctx context.Context, q Query) (*SearchResult, error
 	if err != nil {
 		return nil, err
 	}
-	return &SearchResult{Hits: s.hits, Info: s.info()}, nil
+	result := &SearchResult{Hits: s.hits, Info: s.info()}
+	searchMemories.Put(s.memory)
+	return result, nil
 }
 
 // search runs a search to its end.
@@ -41,10 +46,11 @@ func (c *Collection) search(ctx context.Context, q Query, explain bool) (*search
 	if err := q.validate(); err != nil {
 		return nil, err
 	}
+	memory := searchMemories.Get().(*searchMemory)
 	// Points that are replaced or deleted while the search runs are noticed
 	// and dropped; if that leaves the answer short, ask again.
 	for attempt := 0; ; attempt++ {
-		s := &search{c: c, q: q, explain: explain, shown: c.showing.Load(), published: c.published.Load()}
+		s := &search{c: c, q: q, explain: explain, memory: memory, shown: c.showing.Load(), published: c.published.Load()}
 		s.gen = c.active.Load() // after published: a newer one costs a rescore, an older one would miss changes
 		err := s.run(ctx)
 		if err != nil || s.dropped == 0 || len(s.hits) >= q.Limit || attempt == 3 {
@@ -53,6 +59,17 @@ func (c *Collection) search(ctx context.Context, q Query, explain bool) (*search
 	}
 }
 
+// searchMemory is what a search needs for as long as it runs: new memory for each would
+// have to be fetched, and costs more than what is done in it.
+type searchMemory struct {
+	row, latent []float32
+	found, best []index.Hit
+	top         index.TopK
+	ids         []ID
+}
+
+var searchMemories = sync.Pool{New: func() any { return new(searchMemory) }}
+
 // search is one search in progress. It asks one generation only.
 type search struct {
 	c   *Collection
@@ -60,6 +77,7 @@ type search struct {
 	gen *generation
 	// explain tells that how the answer was found is asked for.
 	explain bool
+	memory  *searchMemory
 	// published is the last change that this search must see; points that
 	// changed after it are scored anew.
 	published uint64
@@ -141,9 +159,12 @@ func (s *search) prepare(ctx context.Context) error {
 		return err
 	}
 	if s.rescored() {
-		s.target, err = s.gen.inputTarget(s.c.Config().Metric, s.row)
+		s.target, err = s.gen.inputTarget(s.memory.latent[:0], s.c.Config().Metric, s.row)
 	} else {
-		s.target, err = s.gen.target(s.row)
+		s.target, err = s.gen.target(s.memory.latent[:0], s.row)
+	}
+	if s.gen.model != nil { // else it is the row itself
+		s.memory.latent = s.target
 	}
 	if err != nil {
 		return err
@@ -187,8 +208,9 @@ func (s *search) queryRow() ([]float32, error) {
 // newRow is the feature row of a record that is not stored.
 func (s *search) newRow() ([]float32, error) {
 	if direct, ok := s.gen.fitted.(source.Direct); ok {
-		row := make([]float32, s.gen.fitted.Width())
-		return row, direct.RowOf(row, s.q.content())
+		width := s.gen.fitted.Width()
+		s.memory.row = slices.Grow(s.memory.row[:0], width)[:width]
+		return s.memory.row, direct.RowOf(s.memory.row, s.q.content())
 	}
 	stored, err := s.c.Config().Source.Marshal(s.q.content())
 	if err != nil {
@@ -223,22 +245,29 @@ func (s *search) metric() Metric {
 
 func (s *search) candidates(ctx context.Context) ([]index.Hit, error) {
 	if !s.rescored() {
-		return s.gen.nearest(s.target, index.Params{K: s.wanted(), EF: s.plan.ef, Allow: s.allow, Exact: s.plan.exact}, s.c)
+		return s.nearest(index.Params{K: s.wanted(), EF: s.plan.ef, Allow: s.allow, Exact: s.plan.exact})
 	}
 	if s.plan.exact {
 		return s.scanInput(ctx)
 	}
-	found, err := s.gen.nearest(s.target, index.Params{K: max(s.wanted(), s.plan.rerank), EF: s.plan.ef, Allow: s.allow, Rough: true}, s.c)
+	found, err := s.nearest(index.Params{K: max(s.wanted(), s.plan.rerank), EF: s.plan.ef, Allow: s.allow, Rough: true})
 	if err != nil {
 		return nil, err
 	}
 	return s.rerank(found)
 }
 
-// nearest asks the index and the tail. What the tail holds, it alone answers for.
-func (g *generation) nearest(row []float32, p index.Params, c *Collection) ([]index.Hit, error) {
-	top := index.NewTopK(p.K)
-	if masked := g.tail.search(top, g.index.Metric(), row, p.Allow); masked != nil {
+func (s *search) nearest(p index.Params) (hits []index.Hit, err error) {
+	s.memory.found, err = s.gen.nearest(s.memory.found[:0], s.target, p, s.c)
+	return s.memory.found, err
+}
+
+// nearest appends to dst what the index and the tail find. What the tail holds, it
+// alone answers for.
+func (g *generation) nearest(dst []index.Hit, row []float32, p index.Params, c *Collection) ([]index.Hit, error) {
+	var top index.TopK
+	top.Reset(p.K)
+	if masked := g.tail.search(&top, g.index.Metric(), row, p.Allow); masked != nil {
 		rest := p.Allow
 		if rest == nil {
 			rest = new(index.Bitmap)
@@ -251,15 +280,15 @@ func (g *generation) nearest(row []float32, p index.Params, c *Collection) ([]in
 		}
 		p.Allow = rest
 	}
-	hits, err := g.index.Search(nil, row, p)
+	hits, err := g.index.Search(dst, row, p)
 	if err != nil {
-		return nil, invalidCause("query", err)
+		return dst, invalidCause("query", err)
 	}
 	if top.Len() == 0 {
 		return hits, nil
 	}
-	for _, h := range hits {
+	for _, h := range hits[len(dst):] {
 		top.Push(h)
 	}
-	return top.AppendTo(nil), nil
+	return top.AppendTo(dst), nil
 }

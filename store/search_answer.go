@@ -13,7 +13,8 @@ func (s *search) fromMemory(hits []index.Hit) bool {
 	if s.readStored || !s.q.OmitPayload || s.q.WithRecord || s.q.WithVector || s.allow != nil && s.selection.seq != s.published {
 		return false
 	}
-	ids, ok := s.c.ids.of(hits)
+	ids, ok := s.c.ids.of(s.memory.ids[:0], hits)
+	s.memory.ids = ids
 	if !ok || !s.unchanged() {
 		return false
 	}

@@ -9,7 +9,8 @@ import (
 // rerank scores latent candidates exactly in input space: by the rows that are kept,
 // and where there are none by the stored records.
 func (s *search) rerank(found []index.Hit) ([]index.Hit, error) {
-	top := index.NewTopK(s.wanted())
+	top := &s.memory.top
+	top.Reset(s.wanted())
 	known := s.gen.rescore(found, s.row)
 	for _, h := range found[:known] {
 		top.Push(h)
@@ -19,7 +20,8 @@ func (s *search) rerank(found []index.Hit) ([]index.Hit, error) {
 			return nil, err
 		}
 	}
-	return top.AppendTo(nil), nil
+	s.memory.best = top.AppendTo(s.memory.best[:0])
+	return s.memory.best, nil
 }
 
 // rerankStored scores candidates by their stored records.

@@ -31,12 +31,13 @@ const lanes = 16
 const ahead = 2
 
 // Squares puts into dst[i] the squared Euclidean distance of query to rows[i],
-// which points to the first byte of a row of as many values.
+// which points to the first byte of a row of as many values. It may write to the room
+// behind rows.
 func Squares(dst, query []float32, rows []*byte, form Form) {
 	measure(dst, query, rows, form, false)
 }
 
-// Products puts into dst[i] the inner product of query and rows[i].
+// Products puts into dst[i] the inner product of query and rows[i], as Squares does.
 func Products(dst, query []float32, rows []*byte, form Form) {
 	measure(dst, query, rows, form, true)
 }

@@ -38,13 +38,10 @@ var avx2 = &[2][3]kernelFunc{
 // not tell.
 func hasF16C() bool
 
-// step is how many rows a kernel is given at once: their pointers are copied, so
-// that there are some after the last.
-const step = 64
-
 func measure(dst, query []float32, rows []*byte, form Form, dot bool) {
 	blocks, tail := len(query)/lanes, len(query)%lanes
-	if kernels == nil || blocks == 0 {
+	n := len(rows)
+	if kernels == nil || blocks == 0 || n == 0 {
 		measureGeneric(dst, query, rows, form, dot)
 		return
 	}
@@ -52,19 +49,12 @@ func measure(dst, query []float32, rows []*byte, form Form, dot bool) {
 	if dot {
 		kind = 1
 	}
-	kernel := kernels[kind][form]
-	var pointers [step + ahead]*byte
-	for len(rows) > 0 {
-		n := copy(pointers[:step], rows)
-		next := copy(pointers[n:n+ahead], rows[n:])
-		for i := next; i < ahead; i++ {
-			pointers[n+i] = rows[n-1]
-		}
-		kernel(&dst[0:n][0], &query[0], &pointers[0], n, blocks, tail)
-		if tail > 0 && !masked {
-			addFrom(blocks*lanes, dst, query, rows[:n], form, dot)
-		}
-		dst, rows = dst[n:], rows[n:]
+	for range ahead {
+		rows = append(rows, rows[n-1])
+	}
+	kernels[kind][form](&dst[0:n][0], &query[0], &rows[0], n, blocks, tail)
+	if tail > 0 && !masked {
+		addFrom(blocks*lanes, dst, query, rows[:n], form, dot)
 	}
 }
 
