@@ -78,9 +78,13 @@ func (p *partition) plan(s *cellSearch, a Params) (budget int, done bool) {
 // scanCells scans cells in their order until a budget of rows is spent and there
 // are K hits. It returns what is left of the budget.
 func (p *partition) scanCells(s *cellSearch, order []key, a Params, budget int) int {
-	for _, k := range order {
+	fetch := s.estimate && p.cellOf.n*p.rows.dim/2 > cached
+	for i, k := range order {
 		if budget <= 0 && s.hits.full() {
 			break
+		}
+		if fetch && i+2 < len(order) {
+			p.cells[order[i+2].id()].fetchSketches()
 		}
 		l := &p.cells[k.id()]
 		if budget -= l.len(); s.estimate {

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/latentdb/latentdb/index/internal/cellscan"
+	"github.com/latentdb/latentdb/index/internal/distance"
 )
 
 const (
@@ -94,6 +95,21 @@ func (p *partition) sketchAll() {
 			p.rows.put(l, j, row)
 		}
 	}
+}
+
+const (
+	// cached is how many bytes of sketches are likely to lie in a cache, from where it
+	// does not pay to fetch them ahead.
+	cached = 8 << 20
+	// fetchMost is how many bytes of a list are fetched ahead, at most: the processor
+	// goes on by itself from there.
+	fetchMost = 2048
+)
+
+// fetchSketches has sketches brought near while the processor does something else.
+func (l *rowList) fetchSketches() {
+	first := [1]uint32{}
+	distance.Fetch(l.sketches, min(len(l.sketches), fetchMost), first[:])
 }
 
 // sketched tells whether a search goes by estimates.

@@ -121,7 +121,7 @@ func TestOvertakenSearch(t *testing.T) {
 			mustFit(t, c)
 		}
 		q := Query{Vector: points[0].Vector, Filter: &Filter{Must: []Condition{{Key: "in", Match: &Match{Value: true}}}}}
-		s := &search{c: c, q: q.withDefaults(c.Config()), published: c.published.Load(), gen: c.active.Load()}
+		s := &search{memory: new(searchMemory), c: c, q: q.withDefaults(c.Config()), published: c.published.Load(), gen: c.active.Load()}
 		if err := s.prepare(ctx); err != nil {
 			t.Fatal(err)
 		}

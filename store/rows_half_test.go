@@ -109,7 +109,7 @@ func TestExactScanBesideOffGridRows(t *testing.T) {
 		if err != nil || len(hits) != 2 || hits[0].ID != NumID(7) || hits[0].Score != 0 {
 			t.Fatalf("%v, %v", hits, err)
 		}
-		s := &search{c: c, q: q.withDefaults(c.Config()), gen: c.active.Load(), shown: c.showing.Load(), row: odd}
+		s := &search{memory: new(searchMemory), c: c, q: q.withDefaults(c.Config()), gen: c.active.Load(), shown: c.showing.Load(), row: odd}
 		if done, err := s.scanKept(index.NewTopK(2)); !done || err != nil {
 			t.Fatalf("not by the rows that are kept: %v", err)
 		}
