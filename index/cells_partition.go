@@ -1,5 +1,7 @@
 package index
 
+import "unsafe"
+
 // partition is rows in cells, without locks. Each row lies in the cell whose
 // centre was the nearest when it came or when the cells were made.
 type partition struct {
@@ -15,6 +17,8 @@ type partition struct {
 	// coarse has the centres as rows, under the numbers of their cells; nil where the
 	// cells are few.
 	coarse *partition
+	// arena is the bytes that lists were packed into.
+	arena int64
 
 	size    int // rows that a cell should hold
 	trained int // how many rows there were when the cells were made; 0 for the one first cell
@@ -42,7 +46,7 @@ func newPartition(c Config) *partition {
 }
 
 func (p *partition) bytes() int64 {
-	size := p.cellOf.bytes() + p.centres.bytes()
+	size := p.arena + p.cellOf.bytes() + p.centres.bytes()
 	if p.coarse != nil {
 		size += p.coarse.bytes()
 	}
@@ -55,8 +59,8 @@ func (p *partition) bytes() int64 {
 	return size
 }
 
-// cellBytes is the size of a rowList's six slices.
-const cellBytes = 6 * 24
+// cellBytes is the size of a rowList.
+const cellBytes = int64(unsafe.Sizeof(rowList{}))
 
 // nearest is the cell whose centre is nearest to the query.
 func (p *partition) nearest(q *cellQuery) uint32 {

@@ -19,12 +19,18 @@ type rowList struct {
 	sketches []byte
 	centre   []float32 // what sketches are counted from; must be set before there are any
 	values   []float32
+	// packed tells that ids and sketches lie in the partition's arena.
+	packed bool
 }
 
 func (l *rowList) len() int { return len(l.ids) }
 
 func (l *rowList) bytes() int64 {
-	return 4*int64(cap(l.ids)+cap(l.weights)+cap(l.centre)+cap(l.values)) + int64(cap(l.codes)+cap(l.sketches))
+	own := 4*int64(cap(l.weights)+cap(l.centre)+cap(l.values)) + int64(cap(l.codes))
+	if l.packed {
+		return own
+	}
+	return own + 4*int64(cap(l.ids)) + int64(cap(l.sketches))
 }
 
 // cellLayout says how rows are kept and measured. A row outside of a list is
@@ -59,6 +65,7 @@ func (y *cellLayout) emptyList(centre []float32) rowList {
 // reserve makes room for n rows in all, no more and no less than their blocks.
 func (y *cellLayout) reserve(l *rowList, n int) {
 	n = cellscan.Blocks(n) * cellscan.Lanes
+	l.packed = l.packed && cap(l.ids) == n
 	l.ids = resized(l.ids, n)
 	if !y.coded {
 		l.values = resized(l.values, n*y.dim)

@@ -114,3 +114,45 @@ func (l *rowList) fetchSketches() {
 
 // sketched tells whether a search goes by estimates.
 func (p *partition) sketched(a Params) bool { return a.Rough && !a.Exact && p.rows.sketcher != nil }
+
+// pack puts what rough searches read of all cells side by side, in huge pages where
+// that is possible, near cells near each other. Lists that change move out of there,
+// and the arena stays until the cells are made anew.
+func (p *partition) pack() {
+	if p.rows.sketcher == nil {
+		return
+	}
+	bytes, slots := 0, 0
+	for i := range p.cells {
+		bytes += cap(p.cells[i].sketches)
+		slots += cap(p.cells[i].ids)
+	}
+	sketches, ids := room[byte](bytes), room[uint32](slots)
+	p.arena = int64(bytes) + 4*int64(slots)
+	for _, cell := range p.cellOrder() {
+		l := &p.cells[cell]
+		from := len(sketches)
+		sketches = append(sketches, l.sketches[:cap(l.sketches)]...)
+		l.sketches = sketches[from:len(sketches):len(sketches)]
+		from = len(ids)
+		n := len(l.ids)
+		ids = append(ids, l.ids[:cap(l.ids)]...)
+		l.ids = ids[from : from+n : len(ids)]
+		l.packed = true
+	}
+}
+
+// cellOrder is all cells, those of a coarse cell together.
+func (p *partition) cellOrder() []uint32 {
+	order := make([]uint32, 0, len(p.cells))
+	if p.coarse == nil {
+		for i := range p.cells {
+			order = append(order, uint32(i))
+		}
+		return order
+	}
+	for i := range p.coarse.cells {
+		order = append(order, p.coarse.cells[i].ids...)
+	}
+	return order
+}

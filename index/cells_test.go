@@ -39,7 +39,7 @@ func checkCells(p *partition) error {
 	if total != p.cellOf.n {
 		return fmt.Errorf("%d rows, %d slots", total, p.cellOf.n)
 	}
-	return nil
+	return checkSketches(p)
 }
 
 // TestCellsStaySound changes cells and a flat index alike. Rows are whole
