@@ -113,7 +113,7 @@ func (l *rowList) fetchSketches() {
 }
 
 // sketched tells whether a search goes by estimates.
-func (p *partition) sketched(a Params) bool { return a.Rough && !a.Exact && p.rows.sketcher != nil }
+func (p *partition) sketched(a Params) bool { return a.Rough && p.rows.sketcher != nil }
 
 // pack puts what rough searches read of all cells side by side, in huge pages where
 // that is possible, near cells near each other. Lists that change move out of there,
