@@ -193,10 +193,17 @@ func TestManyCells(t *testing.T) {
 	if err != nil || recall < .97 {
 		t.Errorf("recall %.4f, %v", recall, err)
 	}
-	// A search for more rows than the nearest coarse cells have goes on to others.
-	hits, _ := x.Search(nil, queries[:dim], Params{K: 30_000, EF: 1})
-	if distinct := slices.Compact(slotsOf(hits)); len(hits) != 30_000 || len(distinct) != len(hits) {
-		t.Errorf("%d hits, %d of them distinct", len(hits), len(distinct))
+	// Where the nearest cells have no row that is allowed, the search goes on to all
+	// others, and to none twice.
+	all, _ := x.Search(nil, queries[:dim], Params{K: n, Exact: true})
+	far := new(Bitmap)
+	for _, h := range all[n-50_000:] {
+		far.Set(h.Slot)
+	}
+	var work Work
+	hits, _ := x.Search(nil, queries[:dim], Params{K: 20, Allow: far, Work: &work})
+	if distinct := slices.Compact(slotsOf(hits)); len(distinct) != 20 || work.Scanned > n+3*len(x.part.cells) {
+		t.Errorf("%d hits, %d of them distinct; %+v", len(hits), len(distinct), work)
 	}
 	made := x.part
 	for i := range uint32(2000) { // splits
