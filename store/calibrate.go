@@ -214,6 +214,7 @@ func (cal *calibration) ask(ctx context.Context, idx index.Index, space Space, q
 	if err != nil {
 		return nil, work, fmt.Errorf("store: %w", err)
 	}
+	slices.SortFunc(hits, index.Hit.Compare) // as a search that wants fewer of them would choose
 	hits = slices.DeleteFunc(hits, func(h index.Hit) bool { return h.Slot == cal.slots[q] })
 	return hits[:min(len(hits), p.K-1)], work, nil
 }
