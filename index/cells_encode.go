@@ -18,9 +18,14 @@ import (
 //	sketches dim × float32          where flagged: the steps
 //	cells × { count uint32, slots count × uint32, centre, rows count × row }
 //
-// A centre and a row are dim × float32, or dim × int8 where config has a step. The
-// order of cells and rows is kept, so that an index that was loaded goes on
-// exactly as the one that was saved, but for the coarse cells, which are made anew.
+// A centre and a row are dim × float32, or dim × int8 where config has a step. Where
+// flagged, rows stand as they lie in memory, in blocks of which package cellscan tells,
+// so that they are read as fast as a disk gives them:
+//
+//	rows = codes blocks × int8, weights rows of the blocks × uint32, sketches blocks
+//
+// The order of cells and rows is kept, so that an index that was loaded goes on exactly
+// as the one that was saved, but for the coarse cells, which are made anew.
 
 func (p *partition) encode(w io.Writer) error {
 	e := newEncoder(w)
@@ -43,12 +48,26 @@ func (p *partition) encode(w io.Writer) error {
 		e.u32s(l.ids)
 		p.home.get(row, &p.centres, i)
 		p.rows.encode(e, row, codes)
-		for j := range l.ids {
-			p.rows.get(row, l, j)
-			p.rows.encode(e, row, codes)
-		}
+		p.encodeList(e, l, row, codes)
 	}
 	return e.flush()
+}
+
+func (p *partition) encodeList(e *encoder, l *rowList, row []float32, codes []int8) {
+	y, blocks := &p.rows, cellscan.Blocks(l.len())
+	switch {
+	case !y.coded:
+		encodeValues(e, l.values)
+	case y.sketcher == nil:
+		for j := range l.ids {
+			y.get(row, l, j)
+			y.encode(e, row, codes)
+		}
+	default:
+		encodeValues(e, l.codes[:blocks*cellscan.BlockSize(y.dim)])
+		e.u32s(l.weights[:blocks*cellscan.Lanes])
+		e.write(l.sketches[:blocks*cellscan.SketchSize(y.dim)])
+	}
 }
 
 // encode writes a row, by way of codes.
@@ -130,13 +149,33 @@ func (p *partition) decodeCell(d *decoder, cell uint32, row []float32) {
 	p.home.add(&p.centres, cell, row)
 	p.cells = append(p.cells, p.rows.emptyList(row))
 	for _, slot := range slots {
-		if p.rows.decode(d, row); d.err != nil {
-			return
-		}
-		if _, twice := p.cellOf.get(slot); twice {
+		if !p.cellOf.add(slot, cell) {
 			d.fail("slot %d stands twice", slot)
 			return
 		}
-		p.insert(cell, slot, row)
 	}
+	p.decodeList(d, &p.cells[cell], slots, row)
+}
+
+func (p *partition) decodeList(d *decoder, l *rowList, slots []uint32, row []float32) {
+	y, n := &p.rows, len(slots)
+	if y.coded && y.sketcher == nil {
+		for _, slot := range slots {
+			if y.decode(d, row); d.err != nil {
+				return
+			}
+			y.add(l, slot, row)
+		}
+		return
+	}
+	blocks := cellscan.Blocks(n)
+	whole := blocks * cellscan.Lanes
+	l.ids = append(make([]uint32, 0, whole), slots...)
+	if !y.coded {
+		l.values = resized(decodeRows[float32](d, uint64(n*y.dim)), whole*y.dim)
+		return
+	}
+	l.codes = decodeRows[int8](d, uint64(blocks*cellscan.BlockSize(y.dim)))
+	l.weights = d.u32s(uint64(whole))
+	l.sketches = decodeValues[uint8](d, uint64(blocks*cellscan.SketchSize(y.dim)))
 }

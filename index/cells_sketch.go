@@ -140,6 +140,8 @@ func (p *partition) pack() {
 		l.ids = ids[from : from+n : len(ids)]
 		l.packed = true
 	}
+	collapseHuge(sketches)
+	collapseHuge(memory(ids))
 }
 
 // cellOrder is all cells, those of a coarse cell together.

@@ -51,10 +51,12 @@ type Rows struct {
 	kept      []int
 	constants []Constant
 
-	mu      sync.RWMutex
-	pages   []*rowPage // nil where no slot has come
-	dropped bool
-	pool    sync.Pool // of *rescoring
+	mu    sync.RWMutex
+	pages []*rowPage // nil where no slot has come
+	// reserved is the memory that room was made in.
+	reserved [][]byte
+	dropped  bool
+	pool     sync.Pool // of *rescoring
 }
 
 // rescoring is the memory of one Rescore or Scan.
@@ -155,8 +157,20 @@ func (r *Rows) Reserve(n int) {
 	}
 	memory := make([]byte, r.Size(n)-r.Size(first<<pageBits))
 	adviseHuge(memory)
+	r.reserved = append(r.reserved, memory)
 	for _, data := range r.cut(memory) {
 		r.pages = append(r.pages, &rowPage{data: data})
+	}
+}
+
+// Settle is for when the rows are there that room was reserved for: it has the memory
+// in huge pages, if the system has them.
+func (r *Rows) Settle() {
+	r.mu.RLock()
+	reserved := slices.Clone(r.reserved)
+	r.mu.RUnlock()
+	for _, memory := range reserved {
+		collapseHuge(memory)
 	}
 }
 

@@ -99,7 +99,7 @@ func (r *Rows) Keep(slot uint32) {
 func (r *Rows) Drop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pages, r.dropped = nil, true
+	r.pages, r.reserved, r.dropped = nil, nil, true
 }
 
 // Row copies the row of a slot to dst, of Dim values, and tells whether it is held.

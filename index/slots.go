@@ -43,6 +43,13 @@ func (t *slotTable) set(slot, value uint32) {
 	*at = value + 1
 }
 
+// add is set for a slot that is not held; it tells whether that is so.
+func (t *slotTable) add(slot, value uint32) bool {
+	before := t.n
+	t.set(slot, value)
+	return t.n > before
+}
+
 func (t *slotTable) remove(slot uint32) {
 	if _, held := t.get(slot); held {
 		t.pages[slot>>pageBits][slot&(pageSize-1)] = 0

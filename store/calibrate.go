@@ -143,16 +143,24 @@ func (cal *calibration) findTruth(ctx context.Context) error {
 			}
 		}
 	}
-	cal.gen.stats.Reach = make(map[Space]float32)
-	for space, far := range reach {
-		slices.Sort(far)
-		// Where each point has ten copies, there is no telling what is far.
-		if limit := far[(len(far)-1)*99/100]; limit > 0 {
-			cal.gen.stats.Reach[space] = limit
-		}
-	}
+	cal.keepReach(reach)
 	cal.perQuery = float64(min(calibrationK, max(1, cal.gen.index.Len()-1)))
 	return nil
+}
+
+// keepReach keeps how far the 10th neighbours of held-out points are.
+func (cal *calibration) keepReach(reach map[Space][]float32) {
+	stats := &cal.gen.stats
+	stats.Reach, stats.Spread = make(map[Space]float32), make(map[Space]distanceSpread)
+	for space, far := range reach {
+		slices.Sort(far)
+		last := len(far) - 1
+		// Where each point has ten copies, there is no telling what is far.
+		if half := far[last/2]; half > 0 {
+			stats.Reach[space] = far[last*99/100]
+			stats.Spread[space] = distanceSpread{Half: half, Most: far[last*19/20]}
+		}
+	}
 }
 
 // scanAll pushes all points to each query's neighbours in input space: by the rows

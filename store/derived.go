@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -194,41 +195,54 @@ func (c *Collection) loadLatents(gen *generation, dir string) (err error) {
 				return err
 			}
 			gen.indexer.cleanAt = gen.indexer.applied
-			return tx.Bucket(bucketLatents).ForEach(func(k, v []byte) error {
+			var slots []uint32
+			var rows []float32
+			put := func() error {
+				err := putRows(context.Background(), gen.index, slots, rows, c.opts.Workers)
+				slots, rows = slots[:0], rows[:0]
+				return err
+			}
+			err = tx.Bucket(bucketLatents).ForEach(func(k, v []byte) (err error) {
 				if len(k) != 4 {
 					return fmt.Errorf("%w: latent block key %x", ErrCorrupt, k)
 				}
-				return gen.loadBlock(binary.BigEndian.Uint32(k), v)
+				if slots, rows, err = gen.readBlock(slots, rows, binary.BigEndian.Uint32(k), v); err == nil && len(slots) >= bulkRows {
+					err = put()
+				}
+				return err
 			})
+			if err != nil {
+				return err
+			}
+			return put()
 		})
 	})
 }
 
-func (g *generation) loadBlock(block uint32, v []byte) error {
+// readBlock appends the slots and latents of a block.
+func (g *generation) readBlock(slots []uint32, rows []float32, block uint32, v []byte) ([]uint32, []float32, error) {
 	body, err := unseal("latent block", block*latentBlock, v)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	size := g.model.CodeSize()
 	if len(body) < latentBlock/8 {
-		return fmt.Errorf("%w: latent block %d has %d bytes", ErrCorrupt, block, len(body))
+		return nil, nil, fmt.Errorf("%w: latent block %d has %d bytes", ErrCorrupt, block, len(body))
 	}
 	present, codes := body[:latentBlock/8], body[latentBlock/8:]
-	row := make([]float32, g.model.Dim())
+	dim := g.model.Dim()
 	for i := range uint32(latentBlock) {
 		if present[i/8]&(1<<(i%8)) == 0 {
 			continue
 		}
 		if len(codes) < size {
-			return fmt.Errorf("%w: latent block %d is cut short", ErrCorrupt, block)
+			return nil, nil, fmt.Errorf("%w: latent block %d is cut short", ErrCorrupt, block)
 		}
-		g.model.FromCode(row, codes[:size])
+		slots, rows = append(slots, block*latentBlock+i), append(rows, make([]float32, dim)...)
+		g.model.FromCode(rows[len(rows)-dim:], codes[:size])
 		codes = codes[size:]
-		if err := g.index.Upsert(block*latentBlock+i, row); err != nil {
-			return err
-		}
 	}
-	return nil
+	return slots, rows, nil
 }
 
 // saveSnapshot writes the index to a temporary file, syncs it and renames it.

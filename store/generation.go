@@ -70,6 +70,13 @@ type generation struct {
 	indexer indexerState
 }
 
+// distanceSpread is how far the 10th neighbour is of half of the held-out points, and of all but
+// one in twenty.
+type distanceSpread struct {
+	Half float32 `json:"half"`
+	Most float32 `json:"most"`
+}
+
 // fitStats are measures of a fit kept with the model.
 type fitStats struct {
 	// HeldOutMSE is the mean error of held-out rows, MaxHeldOutMSE the largest;
@@ -80,6 +87,10 @@ type fitStats struct {
 	// held-out points; a query whose is farther is out of distribution. Models made
 	// before it was kept have none.
 	Reach map[Space]float32 `json:"reach,omitempty"`
+	// Spread is, by space, how far the 10th neighbour is of half and of most held-out
+	// points: a query whose is farther is harder, and searched more widely. Models made
+	// before it was kept have none.
+	Spread map[Space]distanceSpread `json:"spread,omitempty"`
 	// ResidualVariance is, per feature, the mean squared residual on held-out rows.
 	ResidualVariance []float32 `json:"residual_variance"`
 	// Longest is the length of the longest feature row, where the metric is Dot.

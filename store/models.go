@@ -126,11 +126,14 @@ func (c *Collection) loadGeneration(ctx context.Context, number uint64) (*genera
 	}); err != nil {
 		return nil, err
 	}
+	if gen.stats.Rows != nil { // there are none to serve before they are filled anyway
+		gen.rowsLater.Store(c.rowsPlace(gen, *gen.stats.Rows) == RowsMemory)
+	}
 	if err := c.emptyRows(gen); err != nil {
 		return nil, err
 	}
 	dir := c.generationDir(number)
-	for _, saved := range []struct {
+	for i, saved := range []struct {
 		what string
 		load func(*generation, string) error
 	}{{"index snapshot", loadSnapshot}, {"latents", c.loadLatents}} {
@@ -143,6 +146,9 @@ func (c *Collection) loadGeneration(ctx context.Context, number uint64) (*genera
 		}
 		switch {
 		case err == nil:
+			if i > 0 {
+				gen.indexer.unsaved += gen.index.Len() // there is no snapshot of it
+			}
 			return gen, nil
 		case errors.Is(err, os.ErrNotExist):
 			c.log.Info("a derived file is missing; rebuilding", "generation", number, "file", saved.what)
@@ -153,7 +159,9 @@ func (c *Collection) loadGeneration(ctx context.Context, number uint64) (*genera
 	if err := errors.Join(os.RemoveAll(dir), c.freshIndex(gen, gen.report.Engine)); err != nil {
 		return nil, err
 	}
-	return gen, c.encodeAll(ctx, gen, nil)
+	err := c.encodeAll(ctx, gen, nil)
+	gen.indexer.unsaved += gen.index.Len()
+	return gen, err
 }
 
 // catchUp brings an index that was loaded up to the last change, if the change
@@ -374,8 +382,11 @@ func (c *Collection) commitSwitch(gen *generation, isNew bool, dropped *[]uint64
 	}
 	gen.tail.close(c.published.Load())
 	c.active.Store(gen)
-	if c.beginRows(gen) || !isNew {
+	switch {
+	case c.beginRows(gen) || !isNew:
 		c.fillRows(gen)
+	case gen.rows != nil: // they were kept as the points were encoded
+		c.fill("rows", func() error { gen.rows.Settle(); return nil })
 	}
 	c.fits.drift.reset() // what it saw was measured by the other model
 	c.wakeIndexer()

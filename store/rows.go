@@ -254,6 +254,9 @@ func (c *Collection) fillRows(gen *generation) {
 }
 
 func (c *Collection) fillAll(gen *generation) error {
+	c.writeMu.Lock()
+	c.beginRows(gen)
+	c.writeMu.Unlock()
 	saved, err := c.openRows(gen)
 	next := []byte{0, 0, 0, 0}
 	for err == nil && next != nil && !c.stopped() && c.active.Load() == gen {
@@ -262,6 +265,7 @@ func (c *Collection) fillAll(gen *generation) error {
 	if errors.Is(err, ErrClosed) {
 		return nil // it was given up
 	}
+	gen.rows.Settle()
 	if err != nil || next != nil || gen.file == nil {
 		return err
 	}

@@ -112,6 +112,11 @@ func (s *search) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.widen(hits) {
+		if hits, err = s.candidates(ctx); err != nil {
+			return err
+		}
+	}
 	s.measureReach(hits)
 	if s.fromMemory(hits) {
 		return nil
@@ -220,12 +225,9 @@ func (s *search) newRow() ([]float32, error) {
 }
 
 // wanted is how many hits are needed before those of the offset, the query's
-// own point and a threshold are taken off.
+// own point and a threshold are taken off, and to tell how far the 10th is.
 func (s *search) wanted() int {
-	k := s.q.Offset + s.q.Limit
-	if s.explain {
-		k = max(k, calibrationK) // for how far the 10th is
-	}
+	k := max(s.q.Offset+s.q.Limit, calibrationK)
 	if s.byID {
 		k++
 	}

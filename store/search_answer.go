@@ -1,6 +1,7 @@
 package store
 
 import (
+	"math"
 	"slices"
 
 	"github.com/latentdb/latentdb/index"
@@ -46,20 +47,61 @@ func (s *search) passes(score float64) bool {
 	return s.q.ScoreThreshold == nil || betterScore(s.metric(), score, *s.q.ScoreThreshold)
 }
 
-// measureReach compares how far the 10th neighbour is with held-out points. A filter
-// leaves neighbours out, and a product is no distance.
-func (s *search) measureReach(hits []index.Hit) {
+const (
+	// widening is the power by which a search grows with how far the query's neighbours
+	// are, counted in squares: what lies between the points has more of them about as
+	// near as its nearest.
+	widening = 1.25
+	// mostWidening bounds it.
+	mostWidening = 8
+)
+
+// widen makes the plan wider for a query whose 10th neighbour is farther than most: what
+// is calibrated is calibrated on points like those that are stored. It tells whether the
+// search is due again.
+func (s *search) widen(hits []index.Hit) bool {
+	if s.plan.exact || s.q.EF > 0 || s.q.Rerank > 0 {
+		return false
+	}
+	far, known := s.reach(hits)
+	usual, kept := s.gen.stats.Spread[s.q.Space]
+	if !known || !kept || far <= usual.Most {
+		return false
+	}
+	power := widening
+	if s.metric() == Manhattan {
+		power *= 2
+	}
+	factor := min(math.Pow(float64(far/usual.Half), power), mostWidening)
+	s.plan.ef = min(int(factor*float64(s.plan.ef)), maxSearchWidth)
+	s.plan.rerank = min(int(factor*float64(s.plan.rerank)), maxSearchWidth)
+	return true
+}
+
+// reach is how far the 10th neighbour is, where that can be compared with held-out
+// points': a filter leaves neighbours out, so do many points that are gone, and a product
+// is no distance.
+func (s *search) reach(hits []index.Hit) (float32, bool) {
 	at := calibrationK - 1
 	if s.byID {
 		at++
 	}
-	// Neither do many points that are gone.
 	thinned := 10*int(s.c.points.Load()) < 9*s.gen.stats.Points
-	if !s.explain || s.gen.model == nil || s.allow != nil || s.metric() == Dot || len(hits) <= at || thinned {
+	if s.gen.model == nil || s.allow != nil || s.metric() == Dot || len(hits) <= at || thinned {
+		return 0, false
+	}
+	return hits[at].Distance, true
+}
+
+// measureReach tells whether the query is farther from the points than nearly all
+// held-out ones.
+func (s *search) measureReach(hits []index.Hit) {
+	if !s.explain {
 		return
 	}
-	if limit, known := s.gen.stats.Reach[s.q.Space]; known {
-		s.isFar = hits[at].Distance > limit
+	if far, known := s.reach(hits); known {
+		limit, kept := s.gen.stats.Reach[s.q.Space]
+		s.isFar = kept && far > limit
 	}
 }
 

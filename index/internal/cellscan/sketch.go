@@ -16,7 +16,8 @@ import (
 //
 // A block of sketches holds Lanes rows in groups of eight values: a byte has one of
 // the first four in its low half, the one four further in its high half. Behind the
-// groups stands |r|² + 2cr of each row as a float32, so that a scan reads one stream.
+// groups stands |r|² + 2cr of each row as a little-endian float32, so that a scan reads
+// one stream.
 
 // sketchMiddle is the middle of a sketch's codes, sketchMost the greatest.
 const (
@@ -48,7 +49,7 @@ func (s *Sketcher) Put(blocks []byte, i int, row, centre []float32, scale float3
 			*b = *b&0x0f | c<<4
 		}
 	}
-	binary.NativeEndian.PutUint32(blocks[at+(len(s.Step)+7)/8*4*Lanes:], math.Float32bits(norm*scale))
+	binary.LittleEndian.PutUint32(blocks[at+(len(s.Step)+7)/8*4*Lanes:], math.Float32bits(norm*scale))
 }
 
 func sketchCode(difference, step float32) byte {
@@ -152,7 +153,7 @@ func estimateGo(dst *[Lanes]float32, q *SketchQuery, block []byte, base, bound f
 	}
 	norms := block[len(q.rounded)/2*Lanes:]
 	for i, p := range products {
-		norm := math.Float32frombits(binary.NativeEndian.Uint32(norms[4*i:]))
+		norm := math.Float32frombits(binary.LittleEndian.Uint32(norms[4*i:]))
 		dst[i] = (norm + base) + float32(float32(p)*q.factor)
 		if dst[i] <= bound {
 			near |= 1 << i
