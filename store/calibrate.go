@@ -73,17 +73,22 @@ func (c *Collection) measure(ctx context.Context, gen *generation, sample *fitSa
 func (g *generation) measureResiduals(sample *fitSample) error {
 	sum := make([]float64, g.fitted.Width())
 	held := sample.rows.Rows
+	errors := make([]float64, held)
 	for i := range held {
 		_, residual, err := g.residual(embed.Row(sample.rows, i))
 		if err != nil {
 			return err
 		}
 		e := meanSquare(residual)
+		errors[i] = e
 		g.stats.HeldOutMSE += e / float64(held)
 		g.stats.MaxHeldOutMSE = max(g.stats.MaxHeldOutMSE, e)
 		for j, x := range residual {
 			sum[j] += float64(x) * float64(x) / float64(held)
 		}
+	}
+	if slices.Sort(errors); held > 0 {
+		g.stats.UsualMSE = errors[(held-1)*99/100]
 	}
 	g.stats.ResidualVariance = make([]float32, len(sum))
 	for j, v := range sum {
@@ -158,7 +163,7 @@ func (cal *calibration) keepReach(reach map[Space][]float32) {
 		// Where each point has ten copies, there is no telling what is far.
 		if half := far[last/2]; half > 0 {
 			stats.Reach[space] = far[last*99/100]
-			stats.Spread[space] = distanceSpread{Half: half, Most: far[last*19/20]}
+			stats.Spread[space] = distanceSpread{Half: half, Most: far[last*85/100]}
 		}
 	}
 }

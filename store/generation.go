@@ -70,8 +70,8 @@ type generation struct {
 	indexer indexerState
 }
 
-// distanceSpread is how far the 10th neighbour is of half of the held-out points, and of all but
-// one in twenty.
+// distanceSpread is how far the 10th neighbour is of half of the held-out points, and of 85 in a
+// hundred.
 type distanceSpread struct {
 	Half float32 `json:"half"`
 	Most float32 `json:"most"`
@@ -79,9 +79,11 @@ type distanceSpread struct {
 
 // fitStats are measures of a fit kept with the model.
 type fitStats struct {
-	// HeldOutMSE is the mean error of held-out rows, MaxHeldOutMSE the largest;
-	// a record far above it is out of distribution.
+	// HeldOutMSE is the mean error of held-out rows, MaxHeldOutMSE the largest, and
+	// UsualMSE that of all but one in a hundred: a record above it is out of
+	// distribution. Models made before it was kept have none.
 	HeldOutMSE    float64 `json:"held_out_mse"`
+	UsualMSE      float64 `json:"usual_mse,omitempty"`
 	MaxHeldOutMSE float64 `json:"max_held_out_mse"`
 	// Reach is, by space, how far the 10th neighbour is of all but one in a hundred
 	// held-out points; a query whose is farther is out of distribution. Models made

@@ -51,7 +51,7 @@ const (
 	// widening is the power by which a search grows with how far the query's neighbours
 	// are, counted in squares: what lies between the points has more of them about as
 	// near as its nearest.
-	widening = 1.25
+	widening = 1.5
 	// mostWidening bounds it.
 	mostWidening = 8
 )
@@ -198,7 +198,11 @@ func (s *search) info() SearchInfo {
 	if s.gen.model == nil {
 		info.Space = SpaceInput
 	} else if e, err := s.gen.errorOf(s.row); err == nil {
-		info.OutOfDistribution = s.isFar || e > oodFactor*s.gen.stats.MaxHeldOutMSE
+		limit := s.gen.stats.UsualMSE
+		if limit == 0 {
+			limit = oodFactor * s.gen.stats.MaxHeldOutMSE
+		}
+		info.OutOfDistribution = s.isFar || e > limit
 	}
 	return info
 }

@@ -38,12 +38,12 @@ func (s *searching) promises(ctx context.Context) error {
 		}
 		for _, c := range mine {
 			for i, asked := range promised {
-				got, _, err := a.kept(ctx, c, asked, a.reported)
+				got, flagged, err := a.kept(ctx, c, asked, a.reported)
 				if err != nil {
 					return err
 				}
 				usual[i] = least(usual[i], got-asked)
-				a.logf("%s, %s: asked for %.2f, got %.4f", name, c.name, asked, got)
+				a.logf("%s, %s: asked for %.2f, got %.4f; %.0f %% said to be out of distribution", name, c.name, asked, got, 100*flagged)
 				for kind, q := range odd {
 					got, flagged, err := a.kept(ctx, c, asked, q)
 					if err != nil {
