@@ -1,0 +1,83 @@
+package store
+
+import (
+	"testing"
+
+	"github.com/latentdb/latentdb/embed"
+	"github.com/latentdb/latentdb/embed/source"
+)
+
+// recallOf is the share of the true 10 neighbours that queries find.
+func recallOf(t *testing.T, c *Collection, vectors, queries [][]float32, q Query) (recall float64) {
+	t.Helper()
+	all := make([]uint64, len(vectors))
+	for i := range all {
+		all[i] = uint64(i)
+	}
+	for _, v := range queries {
+		q.Vector, q.Limit = v, 10
+		truth := make(map[uint64]bool)
+		for _, i := range nearestOf(all, func(i uint64) float64 { return trueScore(Euclid, v, vectors[i]) })[:10] {
+			truth[i] = true
+		}
+		for _, h := range mustSearch(t, c, q).Hits {
+			if truth[h.ID.num] {
+				recall += .1 / float64(len(queries))
+			}
+		}
+	}
+	return recall
+}
+
+// TestCalibrationTellsHowManyToRescore: what is said of settings that score few of the
+// candidates anew holds for queries like the points.
+func TestCalibrationTellsHowManyToRescore(t *testing.T) {
+	const width = 24
+	vectors := clustered(3, 5200, width)
+	vectors, queries := vectors[:5000], vectors[5000:]
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: 8, Encoder: embed.PCA, Engine: EngineCells, Rows: RowsMemory})
+	mustUpsert(t, c, numbered(vectors)...)
+	report := mustFit(t, c)
+	asked := 0
+	for _, p := range report.Calibration {
+		if p.Space != SpaceInput || p.Rerank*4 > p.EF || p.Recall < .5 {
+			continue
+		}
+		asked++
+		got := recallOf(t, c, vectors, queries[:100], Query{EF: p.EF, Rerank: p.Rerank})
+		if got < p.Recall-.06 || got > p.Recall+.06 {
+			t.Errorf("ef %d, rerank %d: recall %.3f, calibrated %.3f", p.EF, p.Rerank, got, p.Recall)
+		}
+	}
+	if asked == 0 {
+		t.Error("no setting scores few of its candidates anew")
+	}
+}
+
+// TestFarQueriesAreSearchedMoreWidely: they find as much as is asked for, if what they
+// are asked with is not told.
+func TestFarQueriesAreSearchedMoreWidely(t *testing.T) {
+	const width, want = 24, .9
+	vectors := clustered(4, 5100, width)
+	vectors, queries := vectors[:5000], vectors[5000:]
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: 8, Encoder: embed.PCA, Engine: EngineCells, Rows: RowsMemory})
+	mustUpsert(t, c, numbered(vectors)...)
+	mustFit(t, c)
+	near := mustSearch(t, c, Query{Vector: vectors[0], Recall: want}).Info
+	for _, v := range queries { // between the clusters
+		for j := range v {
+			v[j] = .5*v[j] + .5*vectors[j%40][j]
+		}
+	}
+	far := mustSearch(t, c, Query{Vector: queries[0], Recall: want}).Info
+	if far.EF < 2*near.EF || far.Rerank < 2*near.Rerank {
+		t.Errorf("a far query is asked with %+v, a near one with %+v", far, near)
+	}
+	if got := recallOf(t, c, vectors, queries, Query{Recall: want}); got < want {
+		t.Errorf("far queries find %.3f", got)
+	}
+	told := Query{Vector: queries[0], EF: near.EF, Rerank: near.Rerank}
+	if info := mustSearch(t, c, told).Info; info.EF != near.EF || info.Rerank != near.Rerank {
+		t.Errorf("asked with ef %d and rerank %d, searched with %+v", near.EF, near.Rerank, info)
+	}
+}
