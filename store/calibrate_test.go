@@ -7,8 +7,8 @@ import (
 	"github.com/latentdb/latentdb/embed/source"
 )
 
-// recallOf is the share of the true 10 neighbours that queries find.
-func recallOf(t *testing.T, c *Collection, vectors, queries [][]float32, q Query) (recall float64) {
+// foundOf is the share of the true 10 neighbours that queries find.
+func foundOf(t *testing.T, c *Collection, vectors, queries [][]float32, q Query) (recall float64) {
 	t.Helper()
 	all := make([]uint64, len(vectors))
 	for i := range all {
@@ -44,7 +44,7 @@ func TestCalibrationTellsHowManyToRescore(t *testing.T) {
 			continue
 		}
 		asked++
-		got := recallOf(t, c, vectors, queries[:100], Query{EF: p.EF, Rerank: p.Rerank})
+		got := foundOf(t, c, vectors, queries[:100], Query{EF: p.EF, Rerank: p.Rerank})
 		if got < p.Recall-.06 || got > p.Recall+.06 {
 			t.Errorf("ef %d, rerank %d: recall %.3f, calibrated %.3f", p.EF, p.Rerank, got, p.Recall)
 		}
@@ -73,7 +73,7 @@ func TestFarQueriesAreSearchedMoreWidely(t *testing.T) {
 	if far.EF < 2*near.EF || far.Rerank < 2*near.Rerank {
 		t.Errorf("a far query is asked with %+v, a near one with %+v", far, near)
 	}
-	if got := recallOf(t, c, vectors, queries, Query{Recall: want}); got < want {
+	if got := foundOf(t, c, vectors, queries, Query{Recall: want}); got < want {
 		t.Errorf("far queries find %.3f", got)
 	}
 	told := Query{Vector: queries[0], EF: near.EF, Rerank: near.Rerank}
