@@ -35,12 +35,12 @@ func TestCalibrationTellsHowManyToRescore(t *testing.T) {
 	const width = 24
 	vectors := clustered(3, 5200, width)
 	vectors, queries := vectors[:5000], vectors[5000:]
-	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: 8, Encoder: embed.PCA, Engine: EngineCells, Rows: RowsMemory})
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: width, Encoder: embed.PCA, Engine: EngineCells, Rows: RowsMemory})
 	mustUpsert(t, c, numbered(vectors)...)
 	report := mustFit(t, c)
 	asked := 0
 	for _, p := range report.Calibration {
-		if p.Space != SpaceInput || p.Rerank*4 > p.EF || p.Recall < .5 {
+		if p.Space != SpaceInput || p.Rerank*2 > p.EF || p.Recall < .5 {
 			continue
 		}
 		asked++
@@ -60,7 +60,7 @@ func TestFarQueriesAreSearchedMoreWidely(t *testing.T) {
 	const width, want = 24, .9
 	vectors := clustered(4, 5100, width)
 	vectors, queries := vectors[:5000], vectors[5000:]
-	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: 8, Encoder: embed.PCA, Engine: EngineCells, Rows: RowsMemory})
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: width, Encoder: embed.PCA, Engine: EngineCells, Rows: RowsMemory})
 	mustUpsert(t, c, numbered(vectors)...)
 	mustFit(t, c)
 	near := mustSearch(t, c, Query{Vector: vectors[0], Recall: want}).Info
@@ -70,7 +70,7 @@ func TestFarQueriesAreSearchedMoreWidely(t *testing.T) {
 		}
 	}
 	far := mustSearch(t, c, Query{Vector: queries[0], Recall: want}).Info
-	if far.EF < 2*near.EF || far.Rerank < 2*near.Rerank {
+	if 2*far.EF < 3*near.EF || 2*far.Rerank < 3*near.Rerank {
 		t.Errorf("a far query is asked with %+v, a near one with %+v", far, near)
 	}
 	if got := foundOf(t, c, vectors, queries, Query{Recall: want}); got < want {
