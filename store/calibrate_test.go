@@ -29,28 +29,35 @@ func foundOf(t *testing.T, c *Collection, vectors, queries [][]float32, q Query)
 	return recall
 }
 
-// TestCalibrationTellsHowManyToRescore: what is said of settings that score few of the
-// candidates anew holds for queries like the points.
-func TestCalibrationTellsHowManyToRescore(t *testing.T) {
-	const width = 24
-	vectors := clustered(3, 5200, width)
-	vectors, queries := vectors[:5000], vectors[5000:]
+// TestCalibrationRanksCandidates: it is the best candidates that are scored anew, in
+// whatever order an index gives them.
+func TestCalibrationRanksCandidates(t *testing.T) {
+	const width, n = 24, 2000
+	vectors := clustered(3, n, width)
 	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: width, Encoder: embed.PCA, Engine: EngineCells, Rows: RowsMemory})
 	mustUpsert(t, c, numbered(vectors)...)
-	report := mustFit(t, c)
-	asked := 0
-	for _, p := range report.Calibration {
-		if p.Space != SpaceInput || p.Rerank*2 > p.EF || p.Recall < .5 {
-			continue
-		}
-		asked++
-		got := foundOf(t, c, vectors, queries[:100], Query{EF: p.EF, Rerank: p.Rerank})
-		if got < p.Recall-.06 || got > p.Recall+.06 {
-			t.Errorf("ef %d, rerank %d: recall %.3f, calibrated %.3f", p.EF, p.Rerank, got, p.Recall)
-		}
+	mustFit(t, c)
+	sample := &fitSample{rows: embed.NewMatrix(n, width)}
+	for i, v := range vectors {
+		sample.slots = append(sample.slots, uint32(i))
+		copy(embed.Row(sample.rows, i), v)
 	}
-	if asked == 0 {
-		t.Error("no setting scores few of its candidates anew")
+	gen := c.active.Load()
+	cal, err := newCalibration(ctx, c, gen, sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cal.findTruth(ctx); err != nil {
+		t.Fatal(err)
+	}
+	points, err := cal.atWidth(ctx, gen.index, SpaceInput, 64, []int{20, 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range points {
+		if p.Recall < .98 {
+			t.Errorf("%+v", p)
+		}
 	}
 }
 
