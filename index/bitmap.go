@@ -64,6 +64,14 @@ func (b *Bitmap) Has(slot uint32) bool {
 	return w < len(b.words) && b.words[w]>>(slot&63)&1 != 0
 }
 
+// word is the slots from 64·w on, one bit each.
+func (b *Bitmap) word(w int) uint64 {
+	if w >= len(b.words) {
+		return 0
+	}
+	return b.words[w]
+}
+
 // Len is the number of slots in the set. It is kept, not counted.
 func (b *Bitmap) Len() int {
 	if b == nil {

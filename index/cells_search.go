@@ -13,6 +13,8 @@ const (
 	// costs, in rows scanned one after another.
 	codesBySlot  = 64
 	valuesBySlot = 4
+	// filterGrowth is the power of n/matching by which a filter makes a search wider.
+	filterGrowth = .5
 	// spareCells is how many cells more are ranked than cells of the mean size
 	// would be needed.
 	spareCells = 8
@@ -47,13 +49,15 @@ func (p *partition) plan(s *cellSearch, a Params) (budget int, done bool) {
 	if a.Exact {
 		budget = n
 	}
+	unfiltered := budget
 	if a.Allow != nil {
 		matching := min(n, a.Allow.Len())
 		if matching == 0 {
 			return 0, true
 		}
-		// As many rows that match as there would be rows without a filter.
-		budget = int(min(float64(n), float64(budget)*float64(n)/float64(matching)))
+		// The 10th neighbour that matches is farther away the fewer do, and more rows are
+		// as near; but those that are nearer lie in fewer cells than their number.
+		budget = int(min(float64(n), float64(budget)*math.Pow(float64(n)/float64(matching), filterGrowth)))
 		bySlot := valuesBySlot
 		if p.rows.coded {
 			bySlot = codesBySlot
@@ -68,7 +72,7 @@ func (p *partition) plan(s *cellSearch, a Params) (budget int, done bool) {
 		p.scanCell(s, &p.cells[0], a)
 		return 0, true
 	}
-	if s.estimate = budget < n && p.sketched(a); s.estimate {
+	if s.estimate = unfiltered < n && p.sketched(a); s.estimate {
 		s.query.sketched.Set(p.rows.sketcher, s.query.row, p.rows.scale)
 	}
 	p.rankCells(s, wantedCells(budget, n, len(p.cells)), a.Work)

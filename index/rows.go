@@ -10,35 +10,6 @@ import (
 	"github.com/latentdb/latentdb/index/internal/packed"
 )
 
-// rowPage is memory for as many rows as a page of a slotTable has slots.
-type rowPage struct {
-	data  []byte
-	given bool                  // data is not of the heap
-	held  [pageSize / 64]uint64 // bits of the slots that have a row
-	n     int                   // how many are set
-}
-
-func (p *rowPage) has(slot uint32) bool {
-	i := slot & (pageSize - 1)
-	return p.held[i>>6]>>(i&63)&1 != 0
-}
-
-func (p *rowPage) set(slot uint32) {
-	if !p.has(slot) {
-		i := slot & (pageSize - 1)
-		p.held[i>>6] |= 1 << (i & 63)
-		p.n++
-	}
-}
-
-func (p *rowPage) clear(slot uint32) {
-	if p.has(slot) {
-		i := slot & (pageSize - 1)
-		p.held[i>>6] &^= 1 << (i & 63)
-		p.n--
-	}
-}
-
 // Rows keeps rows by slot in as few bytes as their form takes, so that candidates
 // can be scored exactly at the cost of a memory access. It is for many goroutines
 // at once, and for slots without large gaps.
@@ -172,6 +143,9 @@ func (r *Rows) Settle() {
 	for _, memory := range reserved {
 		collapseHuge(memory)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reserved = slices.Delete(r.reserved, 0, min(len(reserved), len(r.reserved)))
 }
 
 // page is where the row of a slot has its place; nil where no row near it came.
@@ -193,7 +167,7 @@ func (r *Rows) put(slot uint32, row []float32) bool {
 		r.pages[i] = &rowPage{data: make([]byte, pageSize*r.stride())}
 	}
 	p := r.pages[i]
-	dst := r.at(p, slot)
+	dst := p.add(slot, r.stride())
 	for i, feature := range r.kept {
 		x := row[feature]
 		if r.form.gridded() {
@@ -201,7 +175,6 @@ func (r *Rows) put(slot uint32, row []float32) bool {
 		}
 		packed.Put(dst, r.packed, i, x)
 	}
-	p.set(slot)
 	return true
 }
 
@@ -242,13 +215,8 @@ func (r *Rows) Delete(slot uint32) {
 
 func (r *Rows) clear(slot uint32) {
 	if p := r.page(slot); p != nil {
-		p.clear(slot)
+		p.clear(slot, r.stride())
 	}
-}
-
-func (r *Rows) at(p *rowPage, slot uint32) []byte {
-	stride := r.stride()
-	return p.data[int(slot&(pageSize-1))*stride:][:stride]
 }
 
 // Rescore sets the distances of hits to a query of Dim values, in place; the
@@ -264,11 +232,11 @@ func (r *Rows) Rescore(hits []Hit, query []float32) int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	s.at = s.at[:0]
-	n := len(hits)
+	n, stride := len(hits), r.stride()
 	for i := 0; i < n; {
 		slot := hits[i].Slot
 		if p := r.page(slot); p != nil && p.has(slot) {
-			s.at = append(s.at, &r.at(p, slot)[0])
+			s.at = append(s.at, &p.row(slot, stride)[0])
 			i++
 			continue
 		}

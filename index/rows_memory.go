@@ -57,9 +57,9 @@ func (r *Rows) moveTo(i int, data []byte, given bool) {
 		r.pages[i] = p
 	}
 	if p.n > 0 {
-		copy(data, p.data)
+		p.copyTo(data, r.stride())
 	}
-	p.data, p.given = data, given
+	p.data, p.given, p.thin = data, given, false
 }
 
 // grow makes the list of pages at least n long.
@@ -110,7 +110,7 @@ func (r *Rows) Row(dst []float32, slot uint32) bool {
 	if p == nil || !p.has(slot) {
 		return false
 	}
-	row := r.at(p, slot)
+	row := p.row(slot, r.stride())
 	for i, feature := range r.kept {
 		dst[feature] = packed.At(row, r.packed, i)
 		if r.form.gridded() {

@@ -17,18 +17,21 @@ func (r *Rows) Scan(top *TopK, query []float32, allow *Bitmap) bool {
 	if r.dropped {
 		return false
 	}
+	stride := r.stride()
 	for at, p := range r.pages {
 		if p == nil {
 			continue
 		}
 		s.slots, s.at = s.slots[:0], s.at[:0]
 		for w, word := range p.held {
+			first := at<<pageBits + w<<6
+			if allow != nil {
+				word &= allow.word(first >> 6)
+			}
 			for ; word != 0; word &= word - 1 {
-				slot := uint32(at<<pageBits + w<<6 + bits.TrailingZeros64(word))
-				if allow == nil || allow.Has(slot) {
-					s.slots = append(s.slots, slot)
-					s.at = append(s.at, &r.at(p, slot)[0])
-				}
+				slot := uint32(first + bits.TrailingZeros64(word))
+				s.slots = append(s.slots, slot)
+				s.at = append(s.at, &p.row(slot, stride)[0])
 			}
 		}
 		r.measure(s)

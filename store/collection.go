@@ -32,7 +32,8 @@ type Collection struct {
 	// active is the generation that new queries pin.
 	active atomic.Pointer[generation]
 	// published is the last change that searches see, points their number.
-	published atomic.Uint64
+	published  atomic.Uint64
+	selections selectionCache
 	// showing is odd while a group of changes becomes visible, and higher after.
 	showing atomic.Uint64
 	ids     pointIDs

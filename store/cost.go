@@ -39,11 +39,16 @@ func (g *generation) cost(w work, rerank int) float64 {
 	}
 	cost := searchCost + g.encoderCost() +
 		w.scanned*(scannedCost+scannedByteCost*width) + w.sketched*(scannedCost+scannedByteCost*width/2) + w.gathered*(gatheredCost+gatheredByteCost*width)
+	return cost + float64(rerank)*g.rescoreCost()
+}
+
+// rescoreCost is what it costs to score a candidate anew.
+func (g *generation) rescoreCost() float64 {
 	features := float64(g.fitted.Width())
 	if g.rows == nil {
-		return cost + float64(rerank)*(storedCost+storedFeatureCost*features)
+		return storedCost + storedFeatureCost*features
 	}
-	return cost + float64(rerank)*(rescoredCost+rescoredByteCost*features*float64(g.rows.Form().Bytes()))
+	return rescoredCost + rescoredByteCost*features*float64(g.rows.Form().Bytes())
 }
 
 func (g *generation) encoderCost() float64 {

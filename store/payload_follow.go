@@ -231,6 +231,7 @@ func (c *Collection) buildSome() bool {
 	if err != nil {
 		c.log.Error("payload indexes", "error", err)
 	}
+	defer c.selections.commits.Add(1) // filters are answered otherwise now
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, x := range p.fields {

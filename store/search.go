@@ -252,6 +252,14 @@ func (s *search) candidates(ctx context.Context) ([]index.Hit, error) {
 	if s.plan.exact {
 		return s.scanInput(ctx)
 	}
+	if s.scansMatching() {
+		top := &s.memory.top
+		if done, err := s.scanKept(top); done || err != nil {
+			s.memory.best = top.AppendTo(s.memory.best[:0])
+			s.plan.exact, s.plan.expected = !s.gen.lossy(), 1
+			return s.memory.best, err
+		}
+	}
 	found, err := s.nearest(index.Params{K: max(s.wanted(), s.plan.rerank), EF: s.plan.ef, Allow: s.allow, Rough: true})
 	if err != nil {
 		return nil, err
@@ -264,33 +272,48 @@ func (s *search) nearest(p index.Params) (hits []index.Hit, err error) {
 	return s.memory.found, err
 }
 
+// fewMasked is how many slots of the tail are left out of what the index finds; more are
+// kept from being found by a bitmap, which takes longer to make.
+const fewMasked = 64
+
 // nearest appends to dst what the index and the tail find. What the tail holds, it
 // alone answers for.
 func (g *generation) nearest(dst []index.Hit, row []float32, p index.Params, c *Collection) ([]index.Hit, error) {
 	var top index.TopK
 	top.Reset(p.K)
-	if masked := g.tail.search(&top, g.index.Metric(), row, p.Allow); masked != nil {
-		rest := p.Allow
-		if rest == nil {
-			rest = new(index.Bitmap)
-			rest.FillTo(int(c.slots.Load()))
-		} else {
-			rest = rest.Clone()
-		}
-		for slot := range masked {
-			rest.Clear(slot)
-		}
-		p.Allow = rest
+	masked := g.tail.search(&top, g.index.Metric(), row, p.Allow)
+	switch {
+	case len(masked) > fewMasked:
+		p.Allow = c.without(masked, p.Allow)
+	case masked != nil:
+		p.K += len(masked)
 	}
 	hits, err := g.index.Search(dst, row, p)
 	if err != nil {
 		return dst, invalidCause("query", err)
 	}
-	if top.Len() == 0 {
+	if masked == nil {
 		return hits, nil
 	}
 	for _, h := range hits[len(dst):] {
-		top.Push(h)
+		if !masked[h.Slot] {
+			top.Push(h)
+		}
 	}
 	return top.AppendTo(dst), nil
+}
+
+// without is all slots, or those allowed, but for some.
+func (c *Collection) without(masked map[uint32]bool, allow *index.Bitmap) *index.Bitmap {
+	var rest *index.Bitmap
+	if allow == nil {
+		rest = new(index.Bitmap)
+		rest.FillTo(int(c.slots.Load()))
+	} else {
+		rest = allow.Clone()
+	}
+	for slot := range masked {
+		rest.Clear(slot)
+	}
+	return rest
 }

@@ -60,8 +60,10 @@ func (s *search) rerankStored(top *index.TopK, found []index.Hit) error {
 // are. Cost otherwise: every record decoded.
 func (s *search) scanInput(ctx context.Context) ([]index.Hit, error) {
 	top := index.NewTopK(s.wanted())
-	if done, err := s.scanKept(top); done || err != nil {
-		return top.AppendTo(nil), err
+	if !s.gen.lossy() {
+		if done, err := s.scanKept(top); done || err != nil {
+			return top.AppendTo(nil), err
+		}
 	}
 	s.readStored = true
 	top.Reset(s.wanted())
@@ -75,12 +77,28 @@ func (s *search) scanInput(ctx context.Context) ([]index.Hit, error) {
 	return top.AppendTo(nil), err
 }
 
-// scanKept is the exact scan by the rows that are kept, and by the records of the few
-// slots whose rows cannot be. It is not done where others are missing, or a change
-// came between.
+// scansMatching tells whether so few points match that to score them all costs less
+// than to find those that are worth it. Under a filter a search has to look at as many
+// more rows as fewer of them match.
+func (s *search) scansMatching() bool {
+	if s.allow == nil || s.gen.rows == nil {
+		return false
+	}
+	matching, n := s.allow.Len(), s.gen.index.Len()
+	found := min(n, rowsPerEF*s.plan.ef*n/max(1, matching))
+	return float64(max(0, matching-s.plan.rerank))*s.gen.rescoreCost() < float64(found)*scannedCost
+}
+
+// rowsPerEF is about how many rows a search looks at for each of ef.
+const rowsPerEF = 32
+
+// scanKept scores all points, or those that are allowed, by the rows that are kept, and
+// by the records of the few slots whose rows cannot be: exactly, where rows are not
+// lossy. It is not done where others are missing, or a change came between.
 func (s *search) scanKept(top *index.TopK) (done bool, err error) {
+	top.Reset(s.wanted())
 	rows := s.gen.rows
-	if rows == nil || s.gen.lossy() {
+	if rows == nil {
 		return false, nil
 	}
 	rest, off := s.gen.offGrid.hits(s.allow)

@@ -26,6 +26,8 @@ type FilterInfo struct {
 	Indexed bool `json:"indexed"`
 	// Scanned is how many payloads were read.
 	Scanned int `json:"scanned"`
+	// Cached tells that the same filter was answered before, and nothing changed since.
+	Cached bool `json:"cached,omitempty"`
 }
 
 // selector answers a filter within one transaction: by ids and payload indexes
@@ -108,6 +110,10 @@ func (c *Collection) selected(ctx context.Context, f *Filter) (out selection, er
 	if f.empty() {
 		return out, ctx.Err()
 	}
+	key, as := selectionKey(f), c.selections.commits.Load()
+	if kept, known := c.selections.get(key, as); known {
+		return kept, ctx.Err()
+	}
 	err = c.selecting(f, func(g *ground, s *selector) (err error) {
 		if out.slots, err = s.selectSlots(ctx); err == nil {
 			out.seq = g.number(keySeq)
@@ -115,6 +121,9 @@ func (c *Collection) selected(ctx context.Context, f *Filter) (out selection, er
 		}
 		return err
 	})
+	if err == nil {
+		c.selections.put(key, as, out)
+	}
 	return out, err
 }
 

@@ -69,6 +69,9 @@ func (t *tail) drop(done map[uint32]tailEntry) {
 			delete(t.entries, s)
 		}
 	}
+	if len(t.entries) == 0 && len(done) > fewMasked {
+		t.entries = make(map[uint32]tailEntry) // a map never gives back what it took
+	}
 }
 
 // search pushes the tail's own neighbours of a row, and returns the slots that

@@ -52,6 +52,7 @@ func (c *Collection) update(f func(tx *bolt.Tx) error) error {
 		carried = err == nil
 		return err
 	})
+	c.selections.commits.Add(1)
 	switch {
 	case err == nil:
 		return nil

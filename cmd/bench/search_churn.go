@@ -28,7 +28,7 @@ func (s *searching) churn(ctx context.Context) error {
 	if s.quick {
 		n = 2000
 	}
-	rows := pick(a.set.base, 0, n, 1)
+	rows, fresh := pick(a.set.base, 0, n, 1), pick(a.set.base, n, n/2, 1)
 	before := heldBytes()
 	db, col, err := a.made(ctx, c.config, rows, 1)
 	if err != nil {
@@ -40,7 +40,6 @@ func (s *searching) churn(ctx context.Context) error {
 			_ = db.Close() // the error that ended the measurement is what counts
 		}
 	}()
-	fresh := pick(a.set.base, n, n/2, 1)
 	copy(rows.Data, fresh.Data)
 	type state struct{ recall, bytes float64 }
 	var after, anew [2]state
@@ -59,6 +58,7 @@ func (s *searching) churn(ctx context.Context) error {
 		if after[i].recall, err = a.recallAmong(ctx, col, rows, i == 1); err != nil {
 			return err
 		}
+		settle()
 		after[i].bytes = float64(heldBytes() - before)
 	}
 	closed = true
@@ -72,6 +72,7 @@ func (s *searching) churn(ctx context.Context) error {
 			return err
 		}
 		anew[i].recall, err = a.recallAmong(ctx, col, rows, i == 1)
+		settle()
 		anew[i].bytes = float64(heldBytes() - before)
 		if err := errors.Join(err, db.Close()); err != nil {
 			return err

@@ -27,6 +27,12 @@ func (s *searching) filters(ctx context.Context) error {
 	if c == nil || err != nil {
 		return err
 	}
+	if err := c.collection.CreatePayloadIndex(ctx, payloadKey, store.KindInteger); err != nil {
+		return err
+	}
+	if err := c.collection.WaitPayloadIndexes(ctx); err != nil {
+		return err
+	}
 	const asked = 200
 	some := queries{rows: pick(a.set.report, 0, asked, 1), rounds: 1}
 	plain := store.Query{Recall: .95}
