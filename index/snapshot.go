@@ -162,11 +162,11 @@ func ReadHeader(r io.Reader) (Header, error) {
 }
 
 // Load reads a snapshot that one of the engines wrote and leaves r after it.
-// The body's hash is verified before the body is decoded: by reading a file
-// twice, or else by holding the body in memory meanwhile, which grows as data
-// arrives, whatever length the header claims. Load returns ErrFormat for
-// a newer format or an engine not given, and ErrCorrupt for anything that is
-// not, byte for byte, what Save wrote.
+// Nothing is returned of a body whose hash is not verified: that of a file is computed
+// while the body is decoded, for decoders take any bytes; any other body is held in
+// memory first, which grows as data arrives, whatever length the header claims. Load
+// returns ErrFormat for a newer format or an engine not given, and ErrCorrupt for
+// anything that is not, byte for byte, what Save wrote.
 func Load(r io.Reader, engines ...Engine) (Header, Index, error) {
 	h, err := ReadHeader(r)
 	if err != nil {
@@ -176,15 +176,50 @@ func Load(r io.Reader, engines ...Engine) (Header, Index, error) {
 	if err != nil {
 		return h, nil, err
 	}
-	body, err := verified(r, h)
-	if err != nil {
+	if f, ok := r.(file); ok {
+		if start, ok := position(r); ok {
+			idx, err := loadFile(f, start, h, engine)
+			return h, idx, err
+		}
+	}
+	var body bytes.Buffer
+	if err := verify(io.TeeReader(r, &body), h); err != nil {
 		return h, nil, err
 	}
-	idx, err := engine.Load(body)
-	if err != nil {
-		return h, nil, err
+	idx, err := engine.Load(&body)
+	return h, idx, err
+}
+
+// file can be read in two places at once.
+type file interface {
+	io.ReadSeeker
+	io.ReaderAt
+}
+
+// loadFile decodes a body that begins at start, while another goroutine verifies it.
+func loadFile(f file, start int64, h Header, engine Engine) (Index, error) {
+	verified := make(chan error, 1)
+	go func() { verified <- verify(io.NewSectionReader(f, start, int64(h.Length)), h) }()
+	idx, err := engine.Load(&bodyReader{r: f, left: int64(h.Length)})
+	if bad := <-verified; bad != nil {
+		return nil, bad
 	}
-	return h, idx, nil
+	if err != nil {
+		return nil, err
+	}
+	return idx, nil
+}
+
+// verify reads a body and checks its length and hash.
+func verify(body io.Reader, h Header) error {
+	sum := sha256.New()
+	if _, err := io.CopyN(sum, body, int64(h.Length)); err != nil {
+		return readError(err)
+	}
+	if !bytes.Equal(sum.Sum(nil), h.SHA256[:]) {
+		return fmt.Errorf("%w: body fails its checksum", ErrCorrupt)
+	}
+	return nil
 }
 
 func engineNamed(name string, engines []Engine) (Engine, error) {
@@ -194,31 +229,6 @@ func engineNamed(name string, engines []Engine) (Engine, error) {
 		}
 	}
 	return Engine{}, fmt.Errorf("%w: engine %q", ErrFormat, name)
-}
-
-// verified returns the body that follows the header, after checking its length
-// and hash.
-func verified(r io.Reader, h Header) (io.Reader, error) {
-	sum, n := sha256.New(), int64(h.Length)
-	start, seekable := position(r)
-	var kept bytes.Buffer
-	var into io.Writer = sum
-	if !seekable {
-		into = io.MultiWriter(sum, &kept)
-	}
-	if _, err := io.CopyN(into, r, n); err != nil {
-		return nil, readError(err)
-	}
-	if !bytes.Equal(sum.Sum(nil), h.SHA256[:]) {
-		return nil, fmt.Errorf("%w: body fails its checksum", ErrCorrupt)
-	}
-	if !seekable {
-		return &kept, nil
-	}
-	if _, err := r.(io.Seeker).Seek(start, io.SeekStart); err != nil {
-		return nil, readError(err)
-	}
-	return &bodyReader{r: r, left: n}, nil
 }
 
 // position is where a stream stands, if it can seek. A pipe has the method and
