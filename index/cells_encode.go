@@ -1,9 +1,11 @@
 package index
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"math"
+	"unsafe"
 
 	"github.com/latentdb/latentdb/index/internal/cellscan"
 )
@@ -113,8 +115,9 @@ func loadCells(r io.Reader) (Index, error) {
 		p.rows.sketcher = d.sketcher(c.Dim)
 	}
 	row := make([]float32, c.Dim)
+	var slabs listSlabs
 	for cell := uint32(0); cell < n && d.err == nil; cell++ {
-		p.decodeCell(d, cell, row)
+		p.decodeCell(d, cell, row, &slabs)
 	}
 	if err := d.end(); err != nil {
 		return nil, err
@@ -140,7 +143,7 @@ func (d *decoder) sketcher(dim int) *cellscan.Sketcher {
 	return s
 }
 
-func (p *partition) decodeCell(d *decoder, cell uint32, row []float32) {
+func (p *partition) decodeCell(d *decoder, cell uint32, row []float32, slabs *listSlabs) {
 	slots := d.u32s(uint64(d.u32()))
 	p.home.decode(d, row)
 	if d.err != nil {
@@ -154,10 +157,10 @@ func (p *partition) decodeCell(d *decoder, cell uint32, row []float32) {
 			return
 		}
 	}
-	p.decodeList(d, &p.cells[cell], slots, row)
+	p.decodeList(d, &p.cells[cell], slots, row, slabs)
 }
 
-func (p *partition) decodeList(d *decoder, l *rowList, slots []uint32, row []float32) {
+func (p *partition) decodeList(d *decoder, l *rowList, slots []uint32, row []float32, slabs *listSlabs) {
 	y, n := &p.rows, len(slots)
 	if y.coded && y.sketcher == nil {
 		for _, slot := range slots {
@@ -175,7 +178,44 @@ func (p *partition) decodeList(d *decoder, l *rowList, slots []uint32, row []flo
 		l.values = resized(decodeRows[float32](d, uint64(n*y.dim)), whole*y.dim)
 		return
 	}
-	l.codes = decodeRows[int8](d, uint64(blocks*cellscan.BlockSize(y.dim)))
-	l.weights = d.u32s(uint64(whole))
-	l.sketches = decodeValues[uint8](d, uint64(blocks*cellscan.SketchSize(y.dim)))
+	l.codes = slabs.codes.decode(d, blocks*cellscan.BlockSize(y.dim))
+	l.weights = slabs.weights.decode(d, whole)
+	l.sketches = slabs.sketches.decode(d, blocks*cellscan.SketchSize(y.dim))
+	if bytes.IndexByte(memory(l.codes), 0x80) >= 0 {
+		d.fail("a code is -128")
+	}
+}
+
+// listSlabs are memory for the lists of many cells: to take it for each costs more than
+// to read them.
+type listSlabs struct {
+	codes    slab[int8]
+	weights  slab[uint32]
+	sketches slab[uint8]
+}
+
+// slabBytes is how much memory a slab takes at a time, at least.
+const slabBytes = 1 << 18
+
+// slab is memory that is handed out from its beginning to its end.
+type slab[T value | number] []T
+
+// decode reads n numbers, into the slab where the source has as many.
+func (s *slab[T]) decode(d *decoder, n int) []T {
+	size := int(unsafe.Sizeof(*new(T)))
+	if n > d.left/size {
+		return decodeValues[T](d, uint64(n))
+	}
+	if cap(*s)-len(*s) < n {
+		*s = make([]T, 0, max(n, slabBytes/size))
+	}
+	from := len(*s)
+	*s = (*s)[:from+n]
+	out := (*s)[from : from+n : from+n]
+	b := memory(out)
+	d.into(b)
+	if !littleEndian && size > 1 {
+		turn(b, size)
+	}
+	return out
 }
