@@ -1,6 +1,8 @@
 package store
 
 import (
+	"math/bits"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -17,9 +19,46 @@ type pointIDs struct {
 // idPageSize is how many slots a page of ids is for.
 const idPageSize = 1024
 
+// idPage has the ids of the slots of a page that hold one, in their order: slots that
+// are gone take nothing.
 type idPage struct {
-	numbers [idPageSize]uint64
-	held    index.Bitmap // by place on the page
+	held    [idPageSize / 64]uint64
+	numbers []uint64
+}
+
+// find is where the id of a slot stands, or would stand.
+func (p *idPage) find(at uint32) (place int, held bool) {
+	word := p.held[at/64]
+	place = bits.OnesCount64(word & (1<<(at%64) - 1))
+	for _, w := range p.held[:at/64] {
+		place += bits.OnesCount64(w)
+	}
+	return place, word>>(at%64)&1 != 0
+}
+
+func (p *idPage) put(at uint32, number uint64) {
+	place, held := p.find(at)
+	if held {
+		p.numbers[place] = number
+		return
+	}
+	if n := len(p.numbers); n == cap(p.numbers) {
+		p.numbers = append(make([]uint64, 0, min(idPageSize, n+n/2+16)), p.numbers...)
+	}
+	p.numbers = slices.Insert(p.numbers, place, number)
+	p.held[at/64] |= 1 << (at % 64)
+}
+
+func (p *idPage) clear(at uint32) {
+	place, held := p.find(at)
+	if !held {
+		return
+	}
+	p.numbers = slices.Delete(p.numbers, place, place+1)
+	p.held[at/64] &^= 1 << (at % 64)
+	if n := len(p.numbers); cap(p.numbers) > n+n/2+64 {
+		p.numbers = slices.Clone(p.numbers)
+	}
 }
 
 // follow enters what became of slots.
@@ -46,10 +85,9 @@ func (t *pointIDs) put(slot uint32, id ID) {
 		if t.pages[p] == nil {
 			t.pages[p] = new(idPage)
 		}
-		t.pages[p].numbers[at] = id.num
-		t.pages[p].held.Set(at)
+		t.pages[p].put(at, id.num)
 	case t.pages[p] != nil:
-		t.pages[p].held.Clear(at)
+		t.pages[p].clear(at)
 	}
 }
 
@@ -60,7 +98,7 @@ func (t *pointIDs) bytes() int64 {
 	total := int64(cap(t.pages)) * 8
 	for _, p := range t.pages {
 		if p != nil {
-			total += int64(unsafe.Sizeof(*p)) + p.held.Bytes()
+			total += int64(unsafe.Sizeof(*p)) + 8*int64(cap(p.numbers))
 		}
 	}
 	return total
@@ -72,10 +110,14 @@ func (t *pointIDs) of(dst []ID, hits []index.Hit) ([]ID, bool) {
 	defer t.mu.RUnlock()
 	for _, h := range hits {
 		p, at := int(h.Slot/idPageSize), h.Slot%idPageSize
-		if p >= len(t.pages) || t.pages[p] == nil || !t.pages[p].held.Has(at) {
+		if p >= len(t.pages) || t.pages[p] == nil {
 			return dst, false
 		}
-		dst = append(dst, NumID(t.pages[p].numbers[at]))
+		place, held := t.pages[p].find(at)
+		if !held {
+			return dst, false
+		}
+		dst = append(dst, NumID(t.pages[p].numbers[place]))
 	}
 	return dst, true
 }

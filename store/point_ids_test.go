@@ -112,3 +112,28 @@ func TestIDsGoWithScores(t *testing.T) {
 	done.Store(true)
 	readers.Wait()
 }
+
+// TestIDPage compares a page of ids with a map.
+func TestIDPage(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	var p idPage
+	want := make(map[uint32]uint64)
+	for step := range 20_000 {
+		at := rng.Uint32N(idPageSize)
+		if rng.IntN(20_000) > step { // ever fewer
+			want[at] = rng.Uint64()
+			p.put(at, want[at])
+		} else {
+			delete(want, at)
+			p.clear(at)
+		}
+		at = rng.Uint32N(idPageSize)
+		place, held := p.find(at)
+		if number, known := want[at]; held != known || known && p.numbers[place] != number {
+			t.Fatalf("step %d: slot %d holds %v, want %v", step, at, held, known)
+		}
+	}
+	if n := len(want); len(p.numbers) != n || cap(p.numbers) > 2*n+64 {
+		t.Errorf("%d numbers in room for %d, want %d", len(p.numbers), cap(p.numbers), n)
+	}
+}
