@@ -34,6 +34,7 @@ type Collection struct {
 	// published is the last change that searches see, points their number.
 	published  atomic.Uint64
 	selections selectionCache
+	recent     recentChanges
 	// showing is odd while a group of changes becomes visible, and higher after.
 	showing atomic.Uint64
 	ids     pointIDs

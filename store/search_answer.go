@@ -8,7 +8,7 @@ import (
 )
 
 // fromMemory answers without a look at the ground state, where nothing but ids and
-// scores is asked for and no change became visible meanwhile: a transaction costs
+// scores is asked for and nothing that was found changed meanwhile: a transaction costs
 // more than the rest of a search.
 func (s *search) fromMemory(hits []index.Hit) bool {
 	if s.readStored || !s.q.OmitPayload || s.q.WithRecord || s.q.WithVector || s.allow != nil && s.selection.seq != s.published {
@@ -16,7 +16,7 @@ func (s *search) fromMemory(hits []index.Hit) bool {
 	}
 	ids, ok := s.c.ids.of(s.memory.ids[:0], hits)
 	s.memory.ids = ids
-	if !ok || !s.unchanged() {
+	if !ok || !s.unaffected(hits) {
 		return false
 	}
 	s.hits = make([]Hit, 0, min(len(hits), s.q.Limit))
@@ -41,6 +41,15 @@ func (s *search) fromMemory(hits []index.Hit) bool {
 
 // unchanged tells that no change became visible since the search began.
 func (s *search) unchanged() bool { return s.shown%2 == 0 && s.c.showing.Load() == s.shown }
+
+// unaffected tells that no change of what was found became visible meanwhile.
+func (s *search) unaffected(hits []index.Hit) bool {
+	now := s.c.showing.Load()
+	if s.shown%2 != 0 || now%2 != 0 {
+		return false
+	}
+	return now == s.shown || s.c.recent.spare(hits, s.published) && s.c.showing.Load() == now
+}
 
 // passes tells whether a score is as good as is asked for.
 func (s *search) passes(score float64) bool {
