@@ -17,10 +17,11 @@ import (
 //	config = dim uint32, metric uint8, m uint16, ef_construct uint32, seed uint64
 //
 // With stepped in the metric a step float32 follows the seed: rows are codes. What
-// blocked in it means is up to the engine. (Format 1 has no such bodies.)
+// blocked and joined in it mean is up to the engine. (Format 1 has no such bodies.)
 const (
 	stepped = 0x80
 	blocked = 0x40
+	joined  = 0x20
 )
 
 // chunk is how many bytes are read at a time where the source does not say how
@@ -77,7 +78,7 @@ func encodeValues[T value | number](e *encoder, s []T) {
 
 func (e *encoder) config(c Config) { e.flagged(c, 0) }
 
-// flagged writes a configuration and a flag of its body: blocked, or 0.
+// flagged writes a configuration and a flag of its body: blocked, joined or 0.
 func (e *encoder) flagged(c Config, flag uint8) {
 	metric := uint8(c.Metric) | flag
 	if c.Step > 0 {
@@ -225,8 +226,8 @@ func (d *decoder) flagged() (Config, uint8) {
 	var c Config
 	c.Dim = int(d.u32())
 	metric := d.u8()
-	flag := metric & blocked
-	c.Metric = Metric(metric &^ (stepped | blocked))
+	flag := metric & (blocked | joined)
+	c.Metric = Metric(metric &^ (stepped | blocked | joined))
 	c.M = int(d.u16())
 	c.EfConstruct = int(d.u32())
 	c.Seed = d.u64()

@@ -26,7 +26,7 @@ func (p *partition) makeCoarse(ctx context.Context, workers int) error {
 	c := p.config
 	c.Metric = L2
 	n := p.centres.len()
-	b := &remake{next: newPartition(c), workers: workers, lists: []*rowList{&p.centres}, starts: []int{0}, n: n, home: make([]uint32, n)}
+	b := &remake{next: newPartition(c), plain: true, workers: workers, lists: []*rowList{&p.centres}, starts: []int{0}, n: n, home: make([]uint32, n)}
 	if err := b.make(ctx); err != nil {
 		return err
 	}

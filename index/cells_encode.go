@@ -1,30 +1,39 @@
 package index
 
 import (
-	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"math"
-	"unsafe"
+	"slices"
 
 	"github.com/latentdb/latentdb/index/internal/cellscan"
 )
 
 // The body of cells:
 //
-//	config                          see binary.go; flagged as blocked where sketches follow
+//	config                          see binary.go; flagged as joined where rows have sketches
 //	size     uint32                 rows that a cell should hold
 //	trained  uint32                 rows when the cells were made, 0 for the first one
 //	changed  uint32                 rows changed since
 //	cells    uint32                 at least 1
-//	sketches dim × float32          where flagged: the steps
+//
+// and where it is not flagged
+//
 //	cells × { count uint32, slots count × uint32, centre, rows count × row }
 //
-// A centre and a row are dim × float32, or dim × int8 where config has a step. Where
-// flagged, rows stand as they lie in memory, in blocks of which package cellscan tells,
-// so that they are read as fast as a disk gives them:
+// A centre and a row are dim × float32, or dim × int8 where config has a step. Flagged,
+// the rows of all cells stand as they lie in memory, in blocks of which package
+// cellscan tells, so that they are read as fast as a disk gives them:
 //
-//	rows = codes blocks × int8, weights rows of the blocks × uint32, sketches blocks
+//	steps    dim × float32          of sketches
+//	counts   cells × uint32
+//	centres  cells × dim × int8
+//	slots    blocks × 16 × uint32   zeros behind a cell's last row
+//	weights  blocks × 16 × uint32
+//	codes    blocks × int8
+//	sketches blocks
 //
 // The order of cells and rows is kept, so that an index that was loaded goes on exactly
 // as the one that was saved, but for the coarse cells, which are made anew.
@@ -33,15 +42,16 @@ func (p *partition) encode(w io.Writer) error {
 	e := newEncoder(w)
 	flag := uint8(0)
 	if p.rows.sketcher != nil {
-		flag = blocked
+		flag = joined
 	}
 	e.flagged(p.config, flag)
 	e.u32(uint32(p.size))
 	e.u32(uint32(p.trained))
 	e.u32(uint32(p.changed))
 	e.u32(uint32(len(p.cells)))
-	if s := p.rows.sketcher; s != nil {
-		encodeValues(e, s.Step)
+	if flag == joined {
+		p.encodeJoined(e)
+		return e.flush()
 	}
 	row, codes := make([]float32, p.rows.dim), make([]int8, p.rows.dim)
 	for i := range p.cells {
@@ -50,25 +60,45 @@ func (p *partition) encode(w io.Writer) error {
 		e.u32s(l.ids)
 		p.home.get(row, &p.centres, i)
 		p.rows.encode(e, row, codes)
-		p.encodeList(e, l, row, codes)
+		if !p.rows.coded {
+			encodeValues(e, l.values)
+			continue
+		}
+		for j := range l.ids {
+			p.rows.get(row, l, j)
+			p.rows.encode(e, row, codes)
+		}
 	}
 	return e.flush()
 }
 
-func (p *partition) encodeList(e *encoder, l *rowList, row []float32, codes []int8) {
-	y, blocks := &p.rows, cellscan.Blocks(l.len())
-	switch {
-	case !y.coded:
-		encodeValues(e, l.values)
-	case y.sketcher == nil:
-		for j := range l.ids {
-			y.get(row, l, j)
-			y.encode(e, row, codes)
-		}
-	default:
-		encodeValues(e, l.codes[:blocks*cellscan.BlockSize(y.dim)])
-		e.u32s(l.weights[:blocks*cellscan.Lanes])
-		e.write(l.sketches[:blocks*cellscan.SketchSize(y.dim)])
+func (p *partition) encodeJoined(e *encoder) {
+	encodeValues(e, p.rows.sketcher.Step)
+	for i := range p.cells {
+		e.u32(uint32(p.cells[i].len()))
+	}
+	row, codes := make([]float32, p.rows.dim), make([]int8, p.rows.dim)
+	for i := range p.cells {
+		p.home.get(row, &p.centres, i)
+		p.rows.encode(e, row, codes)
+	}
+	for i := range p.cells {
+		var none [cellscan.Lanes]uint32
+		ids := p.cells[i].ids
+		e.u32s(ids)
+		e.u32s(none[:cellscan.Blocks(len(ids))*cellscan.Lanes-len(ids)])
+	}
+	for i := range p.cells {
+		l := &p.cells[i]
+		e.u32s(l.weights[:cellscan.Blocks(l.len())*cellscan.Lanes])
+	}
+	for i := range p.cells {
+		l := &p.cells[i]
+		encodeValues(e, l.codes[:cellscan.Blocks(l.len())*cellscan.BlockSize(p.rows.dim)])
+	}
+	for i := range p.cells {
+		l := &p.cells[i]
+		e.write(l.sketches[:cellscan.Blocks(l.len())*cellscan.SketchSize(p.rows.dim)])
 	}
 }
 
@@ -102,7 +132,7 @@ func loadCells(r io.Reader) (Index, error) {
 	if n == 0 || size == 0 || (trained == 0 && n > 1) {
 		d.fail("%d cells of %d rows, made of %d", n, size, trained)
 	}
-	if flag == blocked && c.Step == 0 {
+	if flag != 0 && c.Step == 0 {
 		d.fail("sketches of rows that are no codes")
 	}
 	if d.err != nil {
@@ -111,25 +141,101 @@ func loadCells(r io.Reader) (Index, error) {
 	p := newPartition(c)
 	p.size, p.trained, p.changed = int(size), int(trained), int(changed)
 	p.cells, p.centres = nil, rowList{}
-	if flag == blocked {
-		p.rows.sketcher = d.sketcher(c.Dim)
+	if int(n) <= d.left/4 { // else there cannot be as many
+		p.home.reserve(&p.centres, int(n))
+		p.cells = make([]rowList, 0, n)
 	}
-	row := make([]float32, c.Dim)
-	var slabs listSlabs
-	for cell := uint32(0); cell < n && d.err == nil; cell++ {
-		p.decodeCell(d, cell, row, &slabs)
+	switch flag {
+	case 0:
+		p.decodeCells(d, n)
+	case joined:
+		p.decodeJoined(d, n)
+	default:
+		d.err = fmt.Errorf("%w: cells of format 3, which no version wrote", ErrFormat)
 	}
 	if err := d.end(); err != nil {
 		return nil, err
 	}
-	if p.rows.coded && p.rows.sketcher == nil && p.trained > 0 { // of a format before 3
-		p.sketchAll()
-	}
-	if err := p.makeCoarse(context.Background(), 1); err != nil {
+	if err := p.complete(); err != nil {
 		return nil, err
 	}
-	p.pack()
 	return newCells(c, p), nil
+}
+
+func (p *partition) decodeCells(d *decoder, n uint32) {
+	y, row := &p.rows, make([]float32, p.rows.dim)
+	for cell := uint32(0); cell < n && d.err == nil; cell++ {
+		slots := d.u32s(uint64(d.u32()))
+		p.decodeCentre(d, cell, row)
+		if d.err != nil {
+			return
+		}
+		l := &p.cells[cell]
+		if y.coded {
+			for _, slot := range slots {
+				if y.decode(d, row); d.err != nil {
+					return
+				}
+				y.add(l, slot, row)
+			}
+			continue
+		}
+		whole := cellscan.Blocks(len(slots)) * cellscan.Lanes
+		l.ids = append(make([]uint32, 0, whole), slots...)
+		l.values = resized(decodeRows[float32](d, uint64(len(slots)*y.dim)), whole*y.dim)
+	}
+}
+
+// decodeCentre appends a cell without rows.
+func (p *partition) decodeCentre(d *decoder, cell uint32, row []float32) {
+	if p.home.decode(d, row); d.err == nil {
+		p.home.add(&p.centres, cell, row)
+		p.cells = append(p.cells, p.rows.emptyList(row))
+	}
+}
+
+func (p *partition) decodeJoined(d *decoder, n uint32) {
+	y := &p.rows
+	y.sketcher = d.sketcher(y.dim)
+	counts := d.u32s(uint64(n))
+	row := make([]float32, y.dim)
+	blocks := uint64(0)
+	for cell := uint32(0); cell < n && d.err == nil; cell++ {
+		p.decodeCentre(d, cell, row)
+		blocks += (uint64(counts[cell]) + cellscan.Lanes - 1) / cellscan.Lanes
+	}
+	all := rowList{
+		ids:      d.u32s(blocks * cellscan.Lanes),
+		weights:  d.u32s(blocks * cellscan.Lanes),
+		codes:    decodeRows[int8](d, blocks*uint64(cellscan.BlockSize(y.dim))),
+		sketches: decodeValues[uint8](d, blocks*uint64(cellscan.SketchSize(y.dim))),
+	}
+	if d.err != nil {
+		return
+	}
+	collapseHuge(memory(all.ids))
+	collapseHuge(all.sketches)
+	p.arena = all.bytes()
+	at := 0
+	for i, count := range counts {
+		p.cells[i].take(y, &all, at, int(count))
+		at += cellscan.Blocks(int(count))
+	}
+}
+
+// take makes a list of n rows of those of all, from a block on.
+func (l *rowList) take(y *cellLayout, all *rowList, block, n int) {
+	blocks := cellscan.Blocks(n)
+	l.ids = part(all.ids, block, blocks, cellscan.Lanes)[:n]
+	l.weights = part(all.weights, block, blocks, cellscan.Lanes)
+	l.codes = part(all.codes, block, blocks, cellscan.BlockSize(y.dim))
+	l.sketches = part(all.sketches, block, blocks, cellscan.SketchSize(y.dim))
+	l.packed, l.joined = true, true
+}
+
+// part is n blocks of some size from a block on.
+func part[T any](all []T, block, n, size int) []T {
+	return all[block*size : (block+n)*size : (block+n)*size]
 }
 
 // sketcher reads how rows of dim values are sketched.
@@ -143,79 +249,30 @@ func (d *decoder) sketcher(dim int) *cellscan.Sketcher {
 	return s
 }
 
-func (p *partition) decodeCell(d *decoder, cell uint32, row []float32, slabs *listSlabs) {
-	slots := d.u32s(uint64(d.u32()))
-	p.home.decode(d, row)
-	if d.err != nil {
-		return
+// complete makes what a body does not tell of the rows it tells.
+func (p *partition) complete() error {
+	noted := make(chan error, 1)
+	cells := slices.Clone(p.cells) // their ids stay what they are where pack moves them
+	go func() { noted <- p.noteHomes(cells) }()
+	bare := p.rows.sketcher == nil
+	if bare && p.rows.coded && p.trained > 0 { // bodies of older formats have no sketches
+		p.sketchAll()
 	}
-	p.home.add(&p.centres, cell, row)
-	p.cells = append(p.cells, p.rows.emptyList(row))
-	for _, slot := range slots {
-		if !p.cellOf.add(slot, cell) {
-			d.fail("slot %d stands twice", slot)
-			return
-		}
+	err := p.makeCoarse(context.Background(), 1)
+	if bare && err == nil {
+		p.pack()
 	}
-	p.decodeList(d, &p.cells[cell], slots, row, slabs)
+	return errors.Join(err, <-noted)
 }
 
-func (p *partition) decodeList(d *decoder, l *rowList, slots []uint32, row []float32, slabs *listSlabs) {
-	y, n := &p.rows, len(slots)
-	if y.coded && y.sketcher == nil {
-		for _, slot := range slots {
-			if y.decode(d, row); d.err != nil {
-				return
+// noteHomes notes the cell of each slot in the cells.
+func (p *partition) noteHomes(cells []rowList) error {
+	for i := range cells {
+		for _, slot := range cells[i].ids {
+			if !p.cellOf.add(slot, uint32(i)) {
+				return fmt.Errorf("%w: slot %d stands twice", ErrCorrupt, slot)
 			}
-			y.add(l, slot, row)
 		}
-		return
 	}
-	blocks := cellscan.Blocks(n)
-	whole := blocks * cellscan.Lanes
-	l.ids = append(make([]uint32, 0, whole), slots...)
-	if !y.coded {
-		l.values = resized(decodeRows[float32](d, uint64(n*y.dim)), whole*y.dim)
-		return
-	}
-	l.codes = slabs.codes.decode(d, blocks*cellscan.BlockSize(y.dim))
-	l.weights = slabs.weights.decode(d, whole)
-	l.sketches = slabs.sketches.decode(d, blocks*cellscan.SketchSize(y.dim))
-	if bytes.IndexByte(memory(l.codes), 0x80) >= 0 {
-		d.fail("a code is -128")
-	}
-}
-
-// listSlabs are memory for the lists of many cells: to take it for each costs more than
-// to read them.
-type listSlabs struct {
-	codes    slab[int8]
-	weights  slab[uint32]
-	sketches slab[uint8]
-}
-
-// slabBytes is how much memory a slab takes at a time, at least.
-const slabBytes = 1 << 18
-
-// slab is memory that is handed out from its beginning to its end.
-type slab[T value | number] []T
-
-// decode reads n numbers, into the slab where the source has as many.
-func (s *slab[T]) decode(d *decoder, n int) []T {
-	size := int(unsafe.Sizeof(*new(T)))
-	if n > d.left/size {
-		return decodeValues[T](d, uint64(n))
-	}
-	if cap(*s)-len(*s) < n {
-		*s = make([]T, 0, max(n, slabBytes/size))
-	}
-	from := len(*s)
-	*s = (*s)[:from+n]
-	out := (*s)[from : from+n : from+n]
-	b := memory(out)
-	d.into(b)
-	if !littleEndian && size > 1 {
-		turn(b, size)
-	}
-	return out
+	return nil
 }

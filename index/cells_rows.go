@@ -19,18 +19,22 @@ type rowList struct {
 	sketches []byte
 	centre   []float32 // what sketches are counted from; must be set before there are any
 	values   []float32
-	// packed tells that ids and sketches lie in the partition's arena.
-	packed bool
+	// packed tells that ids and sketches lie in the partition's arena, joined that codes
+	// and weights do too.
+	packed, joined bool
 }
 
 func (l *rowList) len() int { return len(l.ids) }
 
 func (l *rowList) bytes() int64 {
-	own := 4*int64(cap(l.weights)+cap(l.centre)+cap(l.values)) + int64(cap(l.codes))
-	if l.packed {
-		return own
+	own := 4 * int64(cap(l.centre)+cap(l.values))
+	if !l.joined {
+		own += 4*int64(cap(l.weights)) + int64(cap(l.codes))
 	}
-	return own + 4*int64(cap(l.ids)) + int64(cap(l.sketches))
+	if !l.packed {
+		own += 4*int64(cap(l.ids)) + int64(cap(l.sketches))
+	}
+	return own
 }
 
 // cellLayout says how rows are kept and measured. A row outside of a list is
@@ -65,7 +69,9 @@ func (y *cellLayout) emptyList(centre []float32) rowList {
 // reserve makes room for n rows in all, no more and no less than their blocks.
 func (y *cellLayout) reserve(l *rowList, n int) {
 	n = cellscan.Blocks(n) * cellscan.Lanes
-	l.packed = l.packed && cap(l.ids) == n
+	if cap(l.ids) != n {
+		l.packed, l.joined = false, false
+	}
 	l.ids = resized(l.ids, n)
 	if !y.coded {
 		l.values = resized(l.values, n*y.dim)

@@ -71,7 +71,11 @@ func bestSketchStep(column []float64) float64 {
 
 // sketchAll learns to sketch from the rows that there are, and sketches them.
 func (p *partition) sketchAll() {
-	step := max(1, p.cellOf.n/sketchSample)
+	n := 0
+	for i := range p.cells {
+		n += p.cells[i].len()
+	}
+	step := max(1, n/sketchSample)
 	var sample []float32
 	var homes []uint32
 	seen := 0

@@ -2,6 +2,7 @@ package index
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -215,5 +216,57 @@ func TestManyCells(t *testing.T) {
 	}
 	if err := checkCells(x.part); err != nil || x.part != made {
 		t.Errorf("after changes: %v", err)
+	}
+}
+
+// TestCellsLoadRefusesSpoiledColumns spoils a body of 10 cells and more, in every column
+// that is not free to hold anything.
+func TestCellsLoadRefusesSpoiledColumns(t *testing.T) {
+	const n, dim = 600, 3
+	rows := cloud(rand.New(rand.NewPCG(7, 0)), n, dim, cloudCentres(rand.New(rand.NewPCG(7, 1)), 4, dim))
+	x := madeOf(t, Config{Dim: dim, Step: 1. / 32}, rows, slots(n)).(*cells)
+	var body bytes.Buffer
+	if err := x.Encode(&body); err != nil {
+		t.Fatal(err)
+	}
+	good := body.Bytes()
+	cells := len(x.part.cells)
+	steps := 4 + 1 + 2 + 4 + 8 + 4 + 4*4
+	counts := steps + 4*dim
+	centres := counts + 4*cells
+	ids := centres + cells*dim
+	load := func(spoil func(b []byte)) error {
+		b := slices.Clone(good)
+		spoil(b)
+		_, err := Cells.Load(bytes.NewReader(b))
+		return err
+	}
+	if err := load(func([]byte) {}); err != nil {
+		t.Fatal(err)
+	}
+	blocks := 0
+	for i := range x.part.cells {
+		blocks += (x.part.cells[i].len() + 15) / 16
+	}
+	codes := ids + 2*4*16*blocks
+	for name, spoil := range map[string]func(b []byte){
+		"a step that is no number": func(b []byte) { copy(b[steps:], []byte{0, 0, 0xc0, 0x7f}) },
+		"a cell with all slots":    func(b []byte) { copy(b[counts:], []byte{0xff, 0xff, 0xff, 0xff}) },
+		"a centre that is no code": func(b []byte) { b[centres] = 0x80 },
+		"a slot in two places":     func(b []byte) { copy(b[ids:], b[ids+4:ids+8]) },
+		"no code":                  func(b []byte) { b[codes] = 0x80 },
+		"rows without steps":       func(b []byte) { b[4] &^= stepped },
+	} {
+		if err := load(spoil); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %v, want ErrCorrupt", name, err)
+		}
+	}
+	if err := load(func(b []byte) { b[4] ^= joined | blocked }); !errors.Is(err, ErrFormat) {
+		t.Errorf("blocks cell by cell: %v, want ErrFormat", err)
+	}
+	for cut := range good {
+		if _, err := Cells.Load(bytes.NewReader(good[:cut])); !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("cut to %d of %d bytes: %v", cut, len(good), err)
+		}
 	}
 }

@@ -61,6 +61,7 @@ func (p *partition) remade(ctx context.Context, fresh *freshRows, workers int) (
 // remake makes cells of the rows in some lists.
 type remake struct {
 	next    *partition
+	plain   bool // rows need no sketches
 	workers int
 	lists   []*rowList
 	starts  []int  // list -> how many rows stand in the lists before it
@@ -127,6 +128,7 @@ func (b *remake) train(ctx context.Context) error {
 	m := len(sample) / dim
 	next.size, next.trained = b.n/k, b.n
 	next.cells = make([]rowList, k)
+	next.home.reserve(&next.centres, k)
 	for i, at := range random.Perm(m)[:k] {
 		next.setCentre(uint32(i), rowAt(sample, dim, uint32(at)))
 	}
@@ -154,7 +156,9 @@ func (b *remake) train(ctx context.Context) error {
 			next.setCentre(uint32(i), centre)
 		}
 	}
-	next.learnSketcher(sample, func(i int) uint32 { return homes[i] })
+	if !b.plain {
+		next.learnSketcher(sample, func(i int) uint32 { return homes[i] })
+	}
 	return nil
 }
 

@@ -57,10 +57,13 @@ func decodeHNSW[T value](d *decoder, g *graph[T], flag uint8) (Index, error) {
 		d.fail("%d nodes", n)
 	}
 	g.rows = decodeRows[T](d, uint64(n)*uint64(g.config.Dim))
-	if flag == blocked {
-		g.decodeBlocks(d, n)
-	} else {
+	switch flag {
+	case 0:
 		g.decodeLists(d, n)
+	case blocked:
+		g.decodeBlocks(d, n)
+	default:
+		d.fail("flag %x", flag)
 	}
 	switch {
 	case d.err != nil:

@@ -15,7 +15,7 @@ import (
 // Index.Encode wrote:
 //
 //	magic        8 bytes    "LATNTIDX"
-//	format       uint32     1 to 3: from 2 on rows may be codes, from 3 on cells have sketches
+//	format       uint32     1 to 4: from 2 on rows may be codes, from 4 on cells have sketches
 //	engine       16 bytes   name, padded with zeros
 //	generation   uint64
 //	model hash   32 bytes
@@ -26,7 +26,7 @@ import (
 //	body         length bytes
 const (
 	snapshotMagic  = "LATNTIDX"
-	snapshotFormat = 3
+	snapshotFormat = 4
 	engineSize     = 16
 	headerSize     = 8 + 4 + engineSize + 8 + 32 + 8 + 8 + 32 + 4
 )

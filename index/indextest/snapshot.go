@@ -17,7 +17,7 @@ import (
 type onlyReader struct{ io.Reader }
 
 // newestFormat is the version of the snapshots that are written.
-const newestFormat = 3
+const newestFormat = 4
 
 // reload replaces the index by what its snapshot loads to.
 func (c *testCase) reload() {
