@@ -46,7 +46,10 @@ type cellSearch struct {
 	hits   selection // slots
 	coarse selection // coarse cells
 	order  selection // cells
-	rest   selection // cells, when the nearest are not enough
+	// scanned are the cells that a search by steps has done with, found what it gives
+	// away.
+	scanned []key
+	found   []Hit
 	// estimate tells that rows are measured by their sketches.
 	estimate bool
 }

@@ -26,16 +26,82 @@ func (p *partition) search(s *cellSearch, a Params) {
 	if done {
 		return
 	}
-	ranked := s.order.sorted()
-	budget = p.scanCells(s, ranked, a, budget)
-	if len(ranked) < len(p.cells) && (budget > 0 || !s.hits.full()) {
-		s.rest.reset(len(p.cells))
-		p.rank.scan(&s.rest, s.query, &p.centres, nil)
-		p.scanCells(s, slices.DeleteFunc(s.rest.sorted(), func(k key) bool {
-			_, done := slices.BinarySearch(ranked, k)
-			return done
-		}), a, budget)
+	if a.Allow != nil || !s.estimate {
+		a.Next = nil
 	}
+	ranked := s.order.sorted()
+	if a.Next != nil {
+		p.searchBySteps(s, ranked, a, budget)
+		return
+	}
+	_, budget = p.scanCells(s, ranked, a, budget)
+	if len(ranked) < len(p.cells) && (budget > 0 || !s.hits.full()) {
+		s.scanned = append(s.scanned[:0], ranked...)
+		p.rankAll(s)
+		p.scanCells(s, without(s.order.sorted(), s.scanned), a, budget)
+	}
+}
+
+// searchBySteps gives a.Next what it finds, until Next has enough or all is scanned.
+// Beside the candidates of each step as many are kept for the next.
+func (p *partition) searchBySteps(s *cellSearch, ranked []key, a Params, budget int) {
+	s.scanned = s.scanned[:0]
+	k, rows := (a.K+1)/2, (budget+1)/2
+	s.hits.reset(2 * k)
+	given, scanned := 0, 0
+	for step := 1; ; step++ {
+		var done int
+		ranked, done = p.scanFurther(s, ranked, a, rows)
+		scanned += done
+		s.found = s.hits.take(s.found[:0], k)
+		given += len(s.found)
+		more := a.Next(s.found)
+		switch {
+		case len(s.scanned) == len(p.cells) && len(s.hits.keys) == 0:
+			return
+		case step == 1:
+			k, rows = max(1, a.K-k), budget-scanned
+		case more:
+			k, rows = given, scanned
+		default:
+			s.hits.keys = s.hits.keys[:0]
+			return
+		}
+		s.hits.goOn(2 * k)
+	}
+}
+
+// scanFurther scans some rows more, of the cells ranked and, where those are too few, of
+// those behind. It returns the cells that are left, and how many rows it scanned.
+func (p *partition) scanFurther(s *cellSearch, ranked []key, a Params, rows int) (rest []key, scanned int) {
+	for left := rows; ; {
+		var done int
+		done, left = p.scanCells(s, ranked, a, left)
+		s.scanned = append(s.scanned, ranked[:done]...)
+		if ranked = ranked[done:]; left <= 0 || len(s.scanned) == len(p.cells) {
+			return ranked, rows - left
+		}
+		slices.Sort(s.scanned)
+		p.rankCells(s, min(len(p.cells), len(s.scanned)+wantedCells(left, p.cellOf.n, len(p.cells))), a.Work)
+		if ranked = without(s.order.sorted(), s.scanned); len(ranked) == 0 {
+			p.rankAll(s)
+			ranked = without(s.order.sorted(), s.scanned)
+		}
+	}
+}
+
+// rankAll leaves in s.order all cells.
+func (p *partition) rankAll(s *cellSearch) {
+	s.order.reset(len(p.cells))
+	p.rank.scan(&s.order, s.query, &p.centres, nil)
+}
+
+// without takes keys out, which are sorted as the others are.
+func without(from, keys []key) []key {
+	return slices.DeleteFunc(from, func(k key) bool {
+		_, done := slices.BinarySearch(keys, k)
+		return done
+	})
 }
 
 // plan says how many rows of cells are to be scanned and leaves in s.order the
@@ -80,12 +146,13 @@ func (p *partition) plan(s *cellSearch, a Params) (budget int, done bool) {
 }
 
 // scanCells scans cells in their order until a budget of rows is spent and there
-// are K hits. It returns what is left of the budget.
-func (p *partition) scanCells(s *cellSearch, order []key, a Params, budget int) int {
+// are as many hits as are kept, or Next takes what there is. It returns how many cells
+// it scanned, and what is left of the budget.
+func (p *partition) scanCells(s *cellSearch, order []key, a Params, budget int) (scanned, left int) {
 	fetch := s.estimate && p.cellOf.n*p.rows.dim/2 > cached
 	for i, k := range order {
-		if budget <= 0 && s.hits.full() {
-			break
+		if budget <= 0 && (s.hits.full() || a.Next != nil) {
+			return i, budget
 		}
 		if fetch && i+2 < len(order) {
 			p.cells[order[i+2].id()].fetchSketches()
@@ -98,7 +165,7 @@ func (p *partition) scanCells(s *cellSearch, order []key, a Params, budget int) 
 		}
 		p.scanCell(s, l, a)
 	}
-	return budget
+	return len(order), budget
 }
 
 func (p *partition) scanCell(s *cellSearch, l *rowList, a Params) {

@@ -113,6 +113,62 @@ func TestRoughSearches(t *testing.T) {
 	}
 }
 
+// TestSearchBySteps: each step gives as many candidates as it is to, none twice, and it
+// ends when all is scanned; two steps find what one search finds.
+func TestSearchBySteps(t *testing.T) {
+	const n, dim, k = 6000, 24, 60
+	r := rand.New(rand.NewPCG(6, 3))
+	centres := cloudCentres(r, 20, dim)
+	x := madeOf(t, Config{Dim: dim, Step: 1. / 32}, cloud(r, n, dim, centres), slots(n))
+	queries := cloud(r, 50, dim, centres)
+	missed := 0
+	for q := range 50 {
+		query := queries[q*dim:][:dim]
+		atOnce, err := x.Search(nil, query, Params{K: k, EF: 40, Rough: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for steps := 2; steps <= 4; steps++ {
+			given, counts := stepsOf(t, x, query, Params{K: k, EF: 40}, steps)
+			if want := []int{k / 2, k / 2, k, 2 * k}[:steps]; !slices.Equal(counts, want) {
+				t.Fatalf("%d steps gave %v, want %v", steps, counts, want)
+			}
+			for _, h := range atOnce {
+				if steps == 2 && !given[h.Slot] {
+					missed++
+				}
+			}
+		}
+	}
+	if missed > 50*k/10 {
+		t.Errorf("two steps miss %d of %d candidates", missed, 50*k)
+	}
+	if given, _ := stepsOf(t, x, queries[:dim], Params{K: k, EF: 40}, math.MaxInt); len(given) < 4*k {
+		t.Errorf("all steps gave %d of %d rows", len(given), n)
+	}
+}
+
+// stepsOf is what some steps of a search give, and how many each.
+func stepsOf(t *testing.T, x Index, query []float32, p Params, steps int) (given map[uint32]bool, counts []int) {
+	t.Helper()
+	given = make(map[uint32]bool)
+	p.Rough = true
+	p.Next = func(found []Hit) bool {
+		for _, h := range found {
+			if given[h.Slot] {
+				t.Fatalf("slot %d is given twice", h.Slot)
+			}
+			given[h.Slot] = true
+		}
+		counts = append(counts, len(found))
+		return len(counts) < steps
+	}
+	if rest, err := x.Search(nil, query, p); err != nil || len(rest) > 0 {
+		t.Fatalf("beside the steps: %v, %v", rest, err)
+	}
+	return given, counts
+}
+
 // TestExactRoughSearchIsExact: so is one that may scan all rows.
 func TestExactRoughSearchIsExact(t *testing.T) {
 	const n, dim = 2000, 8
@@ -189,6 +245,9 @@ func TestManyCells(t *testing.T) {
 		if centres := work.Scanned + work.Sketched - 1400; err != nil || len(hits) != 20 || centres > len(x.part.cells)*3/4 {
 			t.Errorf("%d hits, %v: %+v, some %d of %d centres", len(hits), err, work, centres, len(x.part.cells))
 		}
+	}
+	if _, counts := stepsOf(t, x, queries[:dim], Params{K: 40, EF: 40}, 8); !slices.Equal(counts, []int{20, 20, 40, 80, 160, 320, 640, 1280}) {
+		t.Errorf("steps gave %v", counts)
 	}
 	recall, err := Recall(x, queries, 10, Params{EF: 40})
 	if err != nil || recall < .97 {

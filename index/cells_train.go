@@ -40,6 +40,9 @@ func (x *cells) publish(next *partition) {
 // retrainDue tells whether the cells are to be made anew when some rows more have
 // changed, and some more have come.
 func (p *partition) retrainDue(changed, more int) bool {
+	if shrinkShare*(p.cellOf.n+more) < (shrinkShare-1)*p.trained {
+		return true
+	}
 	return p.changed+changed >= max(firstCells, p.trained/retrainShare) && (p.trained > 0 || p.cellOf.n+more >= firstCells)
 }
 
@@ -255,6 +258,7 @@ func (b *remake) fill() {
 			next.dropCell(uint32(cell), row)
 		}
 	}
+	next.cellOf.settle()
 }
 
 // homeSeeker is the memory of one worker that looks for the cells of rows.

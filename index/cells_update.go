@@ -10,6 +10,9 @@ const (
 	// The cells are made anew when 1/retrainShare as many rows have changed as there
 	// were when they were made.
 	retrainShare = 2
+	// So they are when 1/shrinkShare of the rows are gone: what those took is in pieces
+	// too small to be given back.
+	shrinkShare = 4
 )
 
 func (x *cells) Upsert(slot uint32, row []float32) error {

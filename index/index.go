@@ -52,6 +52,14 @@ type Params struct {
 	// them by estimates, which are their distances then, and give them in any order.
 	// cells does, at half the cost; exact answers stay exact.
 	Rough bool
+	// Next, if set, lets a rough search without Allow go on for as long as that pays,
+	// where the engine can (cells): it is called with the nearest half of K, found
+	// among what the first half of EF asks for, then with as many more from the rest;
+	// and while it returns true with as many more as it was given in all, each time
+	// from twice as much. They come in no order, and Next may keep none and change all.
+	// What it was given is not in the answer, nor what is far behind it: beside those
+	// of a step only as many are kept for the next.
+	Next func(found []Hit) bool
 	// Work, if set, is added to by what the search does.
 	Work *Work
 }

@@ -27,11 +27,7 @@ func (p *rowPage) place(slot uint32) int {
 	if !p.thin {
 		return int(i)
 	}
-	before := bits.OnesCount64(p.held[i>>6] & (1<<(i&63) - 1))
-	for _, word := range p.held[:i>>6] {
-		before += bits.OnesCount64(word)
-	}
-	return before
+	return rankOf(&p.held, i)
 }
 
 // row is that of a slot, of size bytes.
@@ -73,7 +69,7 @@ func (p *rowPage) clear(slot uint32, size int) {
 	switch {
 	case p.thin:
 		p.data = append(p.data[:at], p.data[at+size:]...)
-		if cap(p.data) > len(p.data)+len(p.data)/2+size {
+		if cap(p.data) > len(p.data)+len(p.data)/8+size {
 			p.data = append(make([]byte, 0, len(p.data)), p.data...)
 		}
 	case !p.given && thinShare*p.n <= pageSize:

@@ -28,6 +28,25 @@ func (s *selection) reset(k int) {
 	s.keys, s.bound = s.keys[:0], maxKey
 }
 
+// goOn keeps the k least of the keys that are kept and those still to come.
+func (s *selection) goOn(k int) {
+	s.k, s.limit, s.bound = k, k+max(k/2, selectionRoom), maxKey
+}
+
+// take removes the k least keys, or all if they are fewer, and appends them to dst in
+// no order.
+func (s *selection) take(dst []Hit, k int) []Hit {
+	if k < len(s.keys) {
+		leastKeys(s.keys, k, 0)
+	}
+	k = min(k, len(s.keys))
+	for _, key := range s.keys[:k] {
+		dst = append(dst, key.hit())
+	}
+	s.keys = append(s.keys[:0], s.keys[k:]...)
+	return dst
+}
+
 // distanceBound is a distance that no key below the bound exceeds.
 func (s *selection) distanceBound() float32 {
 	if s.bound == maxKey {

@@ -2,7 +2,9 @@ package index
 
 import (
 	"iter"
+	"math/bits"
 	"sync"
+	"unsafe"
 )
 
 const (
@@ -12,35 +14,98 @@ const (
 
 // slotTable maps slots to row or node numbers. Slots are dense as a rule, so
 // it is an array; the array is cut into pages that exist only where a slot is
-// held, so that one slot near 2^32 costs a directory and a page, not 16 GB.
-// Values are below 2^32-1.
+// held, so that one slot near 2^32 costs a directory and a page, not 16 GB, and a
+// page of which little is left holds that alone. Values are below 2^32-1.
 type slotTable struct {
-	pages []*[pageSize]uint32 // value + 1; 0 where the slot is not held
+	pages []*slotPage
 	n     int
 }
 
+// slotPage is the values of 1,024 slots: value + 1 of each, 0 where it is not held; or,
+// where thin has their bits, those of the held ones alone, in their order.
+type slotPage struct {
+	values []uint32
+	thin   *[pageSize / 64]uint64
+	n      int // slots held
+}
+
+// place is where the value of the i-th slot is; false where it is not held.
+func (p *slotPage) place(i uint32) (int, bool) {
+	if p.thin == nil {
+		return int(i), p.values[i] != 0
+	}
+	return rankOf(p.thin, i), p.thin[i>>6]>>(i&63)&1 != 0
+}
+
+// rankOf is how many bits stand before the i-th.
+func rankOf(b *[pageSize / 64]uint64, i uint32) int {
+	before := bits.OnesCount64(b[i>>6] & (1<<(i&63) - 1))
+	for _, word := range b[:i>>6] {
+		before += bits.OnesCount64(word)
+	}
+	return before
+}
+
+// narrow makes a page thin, where few of its slots are held.
+func (p *slotPage) narrow() {
+	if p.thin != nil || thinShare*p.n > pageSize {
+		return
+	}
+	values := make([]uint32, 0, p.n)
+	p.thin = new([pageSize / 64]uint64)
+	for i, v := range p.values {
+		if v != 0 {
+			p.thin[i>>6] |= 1 << (i & 63)
+			values = append(values, v)
+		}
+	}
+	p.values = values
+}
+
+// widen gives every slot its place.
+func (p *slotPage) widen() {
+	values, next := make([]uint32, pageSize), 0
+	for i := range values {
+		if p.thin[i>>6]>>(i&63)&1 != 0 {
+			values[i] = p.values[next]
+			next++
+		}
+	}
+	p.values, p.thin = values, nil
+}
+
 func (t *slotTable) get(slot uint32) (uint32, bool) {
-	p := int(slot >> pageBits)
-	if p >= len(t.pages) || t.pages[p] == nil {
+	at := int(slot >> pageBits)
+	if at >= len(t.pages) || t.pages[at] == nil {
 		return 0, false
 	}
-	v := t.pages[p][slot&(pageSize-1)]
-	return v - 1, v != 0
+	p := t.pages[at]
+	i, held := p.place(slot & (pageSize - 1))
+	if !held {
+		return 0, false
+	}
+	return p.values[i] - 1, true
 }
 
 func (t *slotTable) set(slot, value uint32) {
-	p := int(slot >> pageBits)
-	if p >= len(t.pages) {
-		t.pages = append(t.pages, make([]*[pageSize]uint32, p+1-len(t.pages))...)
+	at := int(slot >> pageBits)
+	if at >= len(t.pages) {
+		t.pages = append(t.pages, make([]*slotPage, at+1-len(t.pages))...)
 	}
-	if t.pages[p] == nil {
-		t.pages[p] = new([pageSize]uint32)
+	if t.pages[at] == nil {
+		t.pages[at] = &slotPage{values: make([]uint32, pageSize)}
 	}
-	at := &t.pages[p][slot&(pageSize-1)]
-	if *at == 0 {
+	p := t.pages[at]
+	i, held := p.place(slot & (pageSize - 1))
+	if !held && p.thin != nil {
+		p.widen()
+		i = int(slot & (pageSize - 1))
+	}
+	if !held {
+		p.n++
 		t.n++
 	}
-	*at = value + 1
+	p.values[i] = value + 1
 }
 
 // add is set for a slot that is not held; it tells whether that is so.
@@ -51,9 +116,35 @@ func (t *slotTable) add(slot, value uint32) bool {
 }
 
 func (t *slotTable) remove(slot uint32) {
-	if _, held := t.get(slot); held {
-		t.pages[slot>>pageBits][slot&(pageSize-1)] = 0
-		t.n--
+	at := int(slot >> pageBits)
+	if _, held := t.get(slot); !held {
+		return
+	}
+	p := t.pages[at]
+	i, _ := p.place(slot & (pageSize - 1))
+	t.n--
+	if p.n--; p.n == 0 {
+		t.pages[at] = nil
+		return
+	}
+	if p.thin == nil {
+		p.values[i] = 0
+		p.narrow()
+		return
+	}
+	p.values = append(p.values[:i], p.values[i+1:]...)
+	if n := len(p.values); cap(p.values) > n+n/8+16 {
+		p.values = append(make([]uint32, 0, n), p.values...)
+	}
+	p.thin[slot&(pageSize-1)>>6] &^= 1 << (slot & 63)
+}
+
+// settle is for when what was to be set is set: pages that hold little take little.
+func (t *slotTable) settle() {
+	for _, p := range t.pages {
+		if p != nil {
+			p.narrow()
+		}
 	}
 }
 
@@ -61,12 +152,13 @@ func (t *slotTable) remove(slot uint32) {
 // and returns the number of the page after it; 0 when there is none.
 func (t *slotTable) appendNext(dst []uint32, p int) ([]uint32, int) {
 	for ; p < len(t.pages); p++ {
-		if t.pages[p] == nil {
+		page := t.pages[p]
+		if page == nil {
 			continue
 		}
-		for i, v := range t.pages[p] {
-			if v != 0 {
-				dst = append(dst, uint32(p<<pageBits+i))
+		for i := range uint32(pageSize) {
+			if page.thin == nil && page.values[i] != 0 || page.thin != nil && page.thin[i>>6]>>(i&63)&1 != 0 {
+				dst = append(dst, uint32(p)<<pageBits+i)
 			}
 		}
 		return dst, p + 1
@@ -77,8 +169,12 @@ func (t *slotTable) appendNext(dst []uint32, p int) ([]uint32, int) {
 func (t *slotTable) bytes() int64 {
 	size := int64(cap(t.pages)) * 8
 	for _, p := range t.pages {
-		if p != nil {
-			size += 4 * pageSize
+		if p == nil {
+			continue
+		}
+		size += 4*int64(cap(p.values)) + int64(unsafe.Sizeof(*p))
+		if p.thin != nil {
+			size += pageSize / 8
 		}
 	}
 	return size

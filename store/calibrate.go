@@ -132,8 +132,12 @@ func (cal *calibration) findTruth(ctx context.Context) error {
 	if err := cal.scanAll(ctx, tops); err != nil {
 		return err
 	}
-	reach := make(map[Space][]float32)
+	reach := make(map[Space][]reached)
 	for q := range n {
+		mse, err := cal.gen.errorOf(embed.Row(cal.rows, q))
+		if err != nil {
+			return err
+		}
 		own := func(h index.Hit) bool { return h.Slot == cal.slots[q] }
 		hits, _, err := cal.ask(ctx, cal.gen.index, SpaceLatent, q, index.Params{K: calibrationK + truthTies, Exact: true})
 		if err != nil {
@@ -144,7 +148,7 @@ func (cal *calibration) findTruth(ctx context.Context) error {
 		cal.truthLatent = append(cal.truthLatent, trueSlots(hits))
 		for space, found := range map[Space][]index.Hit{SpaceInput: nearest, SpaceLatent: hits} {
 			if len(found) >= calibrationK {
-				reach[space] = append(reach[space], found[calibrationK-1].Distance)
+				reach[space] = append(reach[space], reached{found[calibrationK-1].Distance, mse})
 			}
 		}
 	}
@@ -153,17 +157,33 @@ func (cal *calibration) findTruth(ctx context.Context) error {
 	return nil
 }
 
+// reached is how far the 10th neighbour of a held-out point is, and the point's error.
+type reached struct {
+	far float32
+	mse float64
+}
+
 // keepReach keeps how far the 10th neighbours of held-out points are.
-func (cal *calibration) keepReach(reach map[Space][]float32) {
+func (cal *calibration) keepReach(reach map[Space][]reached) {
 	stats := &cal.gen.stats
-	stats.Reach, stats.Spread = make(map[Space]float32), make(map[Space]distanceSpread)
-	for space, far := range reach {
-		slices.Sort(far)
-		last := len(far) - 1
+	stats.Reach, stats.Spread, stats.Strange = make(map[Space]float32), make(map[Space]distanceSpread), make(map[Space]float64)
+	for space, points := range reach {
+		slices.SortFunc(points, func(a, b reached) int { return cmp.Compare(a.far, b.far) })
+		last := len(points) - 1
 		// Where each point has ten copies, there is no telling what is far.
-		if half := far[last/2]; half > 0 {
-			stats.Reach[space] = far[last*99/100]
-			stats.Spread[space] = distanceSpread{Half: half, Most: far[last*85/100]}
+		half := points[last/2].far
+		if half == 0 {
+			continue
+		}
+		stats.Reach[space] = points[last*99/100].far
+		stats.Spread[space] = distanceSpread{Half: half, Most: points[last*85/100].far}
+		if stats.UsualMSE > 0 {
+			strange := make([]float64, len(points))
+			for i, p := range points {
+				strange[i] = stats.strangeness(space, p.far, p.mse)
+			}
+			slices.Sort(strange)
+			stats.Strange[space] = strange[last*99/100]
 		}
 	}
 }
@@ -258,13 +278,22 @@ func (cal *calibration) curve(ctx context.Context, idx index.Index, space Space)
 	}
 	slices.SortStableFunc(points, func(a, b CalibrationPoint) int { return cmp.Compare(a.Cost, b.Cost) })
 	best := -1.0
-	return slices.DeleteFunc(points, func(p CalibrationPoint) bool {
+	points = slices.DeleteFunc(points, func(p CalibrationPoint) bool {
 		if p.Promised <= best {
 			return true
 		}
 		best = p.Promised
 		return false
-	}), nil
+	})
+	for i := range points {
+		if space == SpaceInput {
+			var err error
+			if points[i].Late, err = cal.lateFinds(ctx, idx, points[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return points, nil
 }
 
 // efs are the widths that an index is measured at: an exact scan has but one.

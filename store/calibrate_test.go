@@ -61,30 +61,54 @@ func TestCalibrationRanksCandidates(t *testing.T) {
 	}
 }
 
-// TestFarQueriesAreSearchedMoreWidely: they find as much as is asked for, if what they
-// are asked with is not told.
-func TestFarQueriesAreSearchedMoreWidely(t *testing.T) {
-	const width, want = 24, .9
-	vectors := clustered(4, 5100, width)
-	vectors, queries := vectors[:5000], vectors[5000:]
-	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: width, Encoder: embed.PCA, Engine: EngineCells, Rows: RowsMemory})
+// TestSearchesGoOn: searches like those that were calibrated end where they were meant
+// to, nearly all; others go on for as long as they find much late, and find more.
+func TestSearchesGoOn(t *testing.T) {
+	const width, n = 24, 6000
+	vectors := clustered(4, n+300, width)
+	vectors, queries := vectors[:n], vectors[n:]
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: 8, Encoder: embed.PCA, Engine: EngineCells, Rows: RowsMemory})
 	mustUpsert(t, c, numbered(vectors)...)
 	mustFit(t, c)
-	near := mustSearch(t, c, Query{Vector: vectors[0], Recall: want}).Info
-	for _, v := range queries { // between the clusters
-		for j := range v {
-			v[j] = .5*v[j] + .5*vectors[j%40][j]
+	plan := c.active.Load().plan(Query{Space: SpaceInput, Recall: .9, Limit: 10})
+	if plan.late < 1 || plan.late > 9 || plan.exact {
+		t.Fatalf("planned %+v", plan)
+	}
+	wider := func(late int) (share float64) {
+		setLate(c, late)
+		for _, v := range queries {
+			info := mustSearch(t, c, Query{Vector: v, Recall: .9}).Info
+			if info.EF > plan.ef {
+				share += 1 / float64(len(queries))
+			}
+			if info.EF > 8*plan.ef || info.Rerank > 8*plan.rerank {
+				t.Fatalf("planned %+v, went on to %+v", plan, info)
+			}
 		}
+		return share
 	}
-	far := mustSearch(t, c, Query{Vector: queries[0], Recall: want}).Info
-	if 2*far.EF < 3*near.EF || 2*far.Rerank < 3*near.Rerank {
-		t.Errorf("a far query is asked with %+v, a near one with %+v", far, near)
+	if share := wider(plan.late); share > .04 {
+		t.Errorf("%.3f of the searches went on", share)
 	}
-	if got := foundOf(t, c, vectors, queries, Query{Recall: want}); got < want {
-		t.Errorf("far queries find %.3f", got)
+	before := foundOf(t, c, vectors, queries[:100], Query{Recall: .9})
+	if share := wider(1); share < .3 {
+		t.Errorf("%.3f of the searches went on after one late find", share)
 	}
-	told := Query{Vector: queries[0], EF: near.EF, Rerank: near.Rerank}
-	if info := mustSearch(t, c, told).Info; info.EF != near.EF || info.Rerank != near.Rerank {
-		t.Errorf("asked with ef %d and rerank %d, searched with %+v", near.EF, near.Rerank, info)
+	if after := foundOf(t, c, vectors, queries[:100], Query{Recall: .9}); after < before+.01 {
+		t.Errorf("going on found %.4f instead of %.4f", after, before)
+	}
+	told := Query{Vector: queries[0], EF: plan.ef, Rerank: plan.rerank}
+	if info := mustSearch(t, c, told).Info; info.EF != plan.ef || info.Rerank != plan.rerank {
+		t.Errorf("told %d and %d, searched with %+v", plan.ef, plan.rerank, info)
+	}
+}
+
+// setLate has searches go on after some late finds.
+func setLate(c *Collection, late int) {
+	points := c.active.Load().report.Calibration
+	for i := range points {
+		if points[i].Late > 0 {
+			points[i].Late = late
+		}
 	}
 }

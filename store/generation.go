@@ -89,6 +89,9 @@ type fitStats struct {
 	// held-out points; a query whose is farther is out of distribution. Models made
 	// before it was kept have none.
 	Reach map[Space]float32 `json:"reach,omitempty"`
+	// Strange is, by space, how far and how badly reconstructed together, in shares of
+	// Reach and UsualMSE, all but one in a hundred are.
+	Strange map[Space]float64 `json:"strange,omitempty"`
 	// Spread is, by space, how far the 10th neighbour is of half and of most held-out
 	// points: a query whose is farther is harder, and searched more widely. Models made
 	// before it was kept have none.

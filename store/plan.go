@@ -5,6 +5,7 @@ type plan struct {
 	ef, rerank int
 	exact      bool
 	expected   float64
+	late       int // CalibrationPoint.Late
 }
 
 // plan chooses ef and rerank for a query: the cheapest calibrated setting that
@@ -26,6 +27,7 @@ func (g *generation) plan(q Query) plan {
 			ef: min(p.EF*factor, maxSearchWidth), rerank: min(p.Rerank*factor, maxSearchWidth),
 			exact:    g.report.Engine == EngineFlat && p.Rerank == 0,
 			expected: p.Recall,
+			late:     p.Late,
 		}
 	}
 	return plan{exact: true, expected: 1}

@@ -75,6 +75,10 @@ type CalibrationPoint struct {
 	// unit.
 	Microseconds float64 `json:"microseconds"`
 	Cost         float64 `json:"cost"`
+	// Late is how many of the nearest ten the latter half of such a search finds for
+	// one held-out point in a hundred at most: where it finds as many, the search goes
+	// on. 0 where a search does not go by steps.
+	Late int `json:"late,omitempty"`
 }
 
 // EngineReport is one engine as it was measured on held-out queries: its recall in

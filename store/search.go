@@ -64,6 +64,8 @@ func (c *Collection) search(ctx context.Context, q Query, explain bool) (*search
 type searchMemory struct {
 	row, latent []float32
 	found, best []index.Hit
+	// unscored are candidates that no row is kept of.
+	unscored []index.Hit
 	top         index.TopK
 	ids         []ID
 }
@@ -92,13 +94,13 @@ type search struct {
 	selection selection
 	plan      plan
 	dropped   int
+	stepped   int // how often candidates were scored, where that goes by steps
 	// readStored tells that hits were scored by stored records, which may be of
 	// changes that are committed and not visible yet.
 	readStored bool
 	hits       []Hit
-	// isFar tells that the query's neighbours are farther than those of nearly all
-	// held-out points.
-	isFar bool
+	// strange tells that the query is unlike the points.
+	strange bool
 }
 
 func (s *search) run(ctx context.Context) error {
@@ -117,7 +119,9 @@ func (s *search) run(ctx context.Context) error {
 			return err
 		}
 	}
-	s.measureReach(hits)
+	if s.explain {
+		s.strange = s.isStrange(hits)
+	}
 	if s.fromMemory(hits) {
 		return nil
 	}
@@ -260,9 +264,19 @@ func (s *search) candidates(ctx context.Context) ([]index.Hit, error) {
 			return s.memory.best, err
 		}
 	}
-	found, err := s.nearest(index.Params{K: max(s.wanted(), s.plan.rerank), EF: s.plan.ef, Allow: s.allow, Rough: true})
+	s.memory.top.Reset(s.wanted())
+	p := index.Params{K: max(s.wanted(), s.plan.rerank), EF: s.plan.ef, Allow: s.allow, Rough: true}
+	if s.steps() {
+		s.memory.unscored = s.memory.unscored[:0]
+		p = inSteps(p, s.wanted(), s.step)
+	}
+	found, err := s.nearest(p)
 	if err != nil {
 		return nil, err
+	}
+	if s.stepped > 0 {
+		found = append(found, s.memory.unscored...)
+		s.memory.found = found
 	}
 	return s.rerank(found)
 }
@@ -287,6 +301,11 @@ func (g *generation) nearest(dst []index.Hit, row []float32, p index.Params, c *
 		p.Allow = c.without(masked, p.Allow)
 	case masked != nil:
 		p.K += len(masked)
+		if next := p.Next; next != nil {
+			p.Next = func(found []index.Hit) bool {
+				return next(slices.DeleteFunc(found, func(h index.Hit) bool { return masked[h.Slot] }))
+			}
+		}
 	}
 	hits, err := g.index.Search(dst, row, p)
 	if err != nil {

@@ -63,18 +63,24 @@ const (
 	widening = 1.5
 	// mostWidening bounds it.
 	mostWidening = 8
+	// nearlyAll is the recall from which on every query that is farther than half of
+	// the held-out points is searched again.
+	nearlyAll = .98
 )
 
-// widen makes the plan wider for a query whose 10th neighbour is farther than most: what
-// is calibrated is calibrated on points like those that are stored. It tells whether the
-// search is due again.
+// widen makes the plan wider for a query whose 10th neighbour is farther than most, where
+// the search does not go by steps. It tells whether the search is due again.
 func (s *search) widen(hits []index.Hit) bool {
-	if s.plan.exact || s.q.EF > 0 || s.q.Rerank > 0 {
+	if s.stepped > 0 || s.plan.exact || s.q.EF > 0 || s.q.Rerank > 0 {
 		return false
 	}
 	far, known := s.reach(hits)
 	usual, kept := s.gen.stats.Spread[s.q.Space]
-	if !known || !kept || far <= usual.Most {
+	limit := usual.Most
+	if s.q.Recall >= nearlyAll {
+		limit = usual.Half
+	}
+	if !known || !kept || far <= limit {
 		return false
 	}
 	power := widening
@@ -102,16 +108,35 @@ func (s *search) reach(hits []index.Hit) (float32, bool) {
 	return hits[at].Distance, true
 }
 
-// measureReach tells whether the query is farther from the points than nearly all
-// held-out ones.
-func (s *search) measureReach(hits []index.Hit) {
-	if !s.explain {
-		return
+// isStrange tells whether the query is unlike nearly all held-out points: farther from
+// the points, worse reconstructed, or both taken together.
+func (s *search) isStrange(hits []index.Hit) bool {
+	stats, mse := &s.gen.stats, 0.0
+	if s.gen.model != nil {
+		var err error
+		if mse, err = s.gen.errorOf(s.row); err != nil {
+			return false
+		}
+	}
+	limit := stats.UsualMSE
+	if limit == 0 { // of a generation that kept none
+		limit = oodFactor * stats.MaxHeldOutMSE
 	}
 	if far, known := s.reach(hits); known {
-		limit, kept := s.gen.stats.Reach[s.q.Space]
-		s.isFar = kept && far > limit
+		if reach, kept := stats.Reach[s.q.Space]; kept && far > reach {
+			return true
+		}
+		if strange, kept := stats.Strange[s.q.Space]; kept && stats.strangeness(s.q.Space, far, mse) > strange {
+			return true
+		}
 	}
+	return s.gen.model != nil && mse > limit
+}
+
+// strangeness is how far and how badly reconstructed a query is, in shares of what
+// nearly all held-out points stay below.
+func (f *fitStats) strangeness(space Space, far float32, mse float64) float64 {
+	return float64(far/f.Reach[space]) + mse/f.UsualMSE
 }
 
 // refresh drops hits whose point is gone, and scores anew those whose point
@@ -206,12 +231,7 @@ func (s *search) info() SearchInfo {
 	}
 	if s.gen.model == nil {
 		info.Space = SpaceInput
-	} else if e, err := s.gen.errorOf(s.row); err == nil {
-		limit := s.gen.stats.UsualMSE
-		if limit == 0 {
-			limit = oodFactor * s.gen.stats.MaxHeldOutMSE
-		}
-		info.OutOfDistribution = s.isFar || e > limit
 	}
+	info.OutOfDistribution = s.strange
 	return info
 }

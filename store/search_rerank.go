@@ -6,11 +6,10 @@ import (
 	"github.com/latentdb/latentdb/index"
 )
 
-// rerank scores latent candidates exactly in input space: by the rows that are kept,
-// and where there are none by the stored records.
+// rerank scores latent candidates exactly in input space, beside those that were scored
+// by steps: by the rows that are kept, and where there are none by the stored records.
 func (s *search) rerank(found []index.Hit) ([]index.Hit, error) {
 	top := &s.memory.top
-	top.Reset(s.wanted())
 	known := s.gen.rescore(found, s.row)
 	for _, h := range found[:known] {
 		top.Push(h)
