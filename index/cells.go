@@ -17,8 +17,8 @@ import (
 // Half a byte a value of that are sketches, which Params.Rough goes by.
 // When rows change, a cell that has grown too large is split, and one that has
 // become too small is given to its neighbours. When half as many rows have
-// changed as there were, all cells are made anew, in the writer's time (some
-// 3 to 6 µs a row of 32 codes): readers go on with the old ones.
+// changed as there were, or a quarter are gone, all cells are made anew, in the
+// writer's time (some 3 to 6 µs a row of 32 codes): readers go on with the old ones.
 //
 // The same operations with the same seed give the same cells and answers.
 var Cells = Engine{Name: "cells", New: newCellsIndex, Load: loadCells}
