@@ -45,6 +45,8 @@ type calibration struct {
 	// truthInput and truthLatent are the slots at most as far as the true 10th
 	// neighbour, in either space.
 	truthInput, truthLatent []map[uint32]bool
+	// off are queries that lie off the points.
+	off []stepQuery
 	perQuery                float64 // true neighbours per query
 }
 
@@ -125,11 +127,21 @@ func newCalibration(ctx context.Context, c *Collection, gen *generation, sample 
 // of all points, in latent space by the index's exact scan.
 func (cal *calibration) findTruth(ctx context.Context) error {
 	n := len(cal.slots)
-	tops := make([]*index.TopK, n)
+	off, err := cal.offRows()
+	if err != nil {
+		return err
+	}
+	tops := make([]*index.TopK, n+off.Rows)
 	for i := range tops {
 		tops[i] = index.NewTopK(calibrationK + truthTies + 1)
 	}
-	if err := cal.scanAll(ctx, tops); err != nil {
+	queries := func(i int) []float32 {
+		if i < n {
+			return embed.Row(cal.rows, i)
+		}
+		return embed.Row(off, i-n)
+	}
+	if err := cal.scanAll(ctx, queries, tops); err != nil {
 		return err
 	}
 	reach := make(map[Space][]reached)
@@ -153,6 +165,17 @@ func (cal *calibration) findTruth(ctx context.Context) error {
 		}
 	}
 	cal.keepReach(reach)
+	for i, top := range tops[n:] {
+		nearest := top.AppendTo(nil)
+		if limit, kept := cal.gen.stats.Reach[SpaceInput]; len(nearest) < calibrationK || kept && nearest[calibrationK-1].Distance > limit {
+			continue // it would be said to be out of distribution
+		}
+		target, err := cal.gen.inputTarget(nil, cal.c.Config().Metric, embed.Row(off, i))
+		if err != nil {
+			return err
+		}
+		cal.off = append(cal.off, stepQuery{target, trueSlots(nearest), math.MaxUint64})
+	}
 	cal.perQuery = float64(min(calibrationK, max(1, cal.gen.index.Len()-1)))
 	return nil
 }
@@ -190,12 +213,12 @@ func (cal *calibration) keepReach(reach map[Space][]reached) {
 
 // scanAll pushes all points to each query's neighbours in input space: by the rows
 // that are kept, else by the stored records.
-func (cal *calibration) scanAll(ctx context.Context, tops []*index.TopK) error {
+func (cal *calibration) scanAll(ctx context.Context, query func(q int) []float32, tops []*index.TopK) error {
 	gen, workers := cal.gen, cal.c.opts.Workers
 	if gen.rows != nil && !gen.lossy() && gen.rows.Len() == gen.index.Len() {
 		var missed atomic.Bool
 		inParallel(workers, len(tops), func(q int) {
-			if ctx.Err() == nil && !gen.scanRows(tops[q], embed.Row(cal.rows, q), nil) {
+			if ctx.Err() == nil && !gen.scanRows(tops[q], query(q), nil) {
 				missed.Store(true)
 			}
 		})
@@ -210,7 +233,7 @@ func (cal *calibration) scanAll(ctx context.Context, tops []*index.TopK) error {
 	return cal.c.eachRow(ctx, gen, nil, func(chunk []storedRecord, rows []float32) error {
 		width := cal.rows.Cols
 		inParallel(workers, len(tops), func(q int) {
-			row := embed.Row(cal.rows, q)
+			row := query(q)
 			for i, r := range chunk {
 				tops[q].Push(index.Hit{Slot: r.slot, Distance: distance(row, rows[i*width:(i+1)*width])})
 			}
@@ -288,7 +311,7 @@ func (cal *calibration) curve(ctx context.Context, idx index.Index, space Space)
 	for i := range points {
 		if space == SpaceInput {
 			var err error
-			if points[i].Late, err = cal.lateFinds(ctx, idx, points[i]); err != nil {
+			if points[i].Late, err = cal.late(ctx, idx, points[i]); err != nil {
 				return nil, err
 			}
 		}

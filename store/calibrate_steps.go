@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/latentdb/latentdb/embed"
+	"github.com/latentdb/latentdb/index"
+)
+
+const (
+	// lateShare is the share of held-out points whose searches may go on, and mostLate
+	// that where queries that lie off the points need more.
+	lateShare, mostLate = .01, .1
+	// offQueries is how many such queries are asked, at most.
+	offQueries = 64
+	// offShare is how far they lie off: so much of the way from one held-out point to
+	// another.
+	offShare = .3
+	// offSlack is how much less than is promised they may find.
+	offSlack = .01
+)
+
+// offRows are rows between held-out points: queries unlike those that are calibrated.
+func (cal *calibration) offRows() (blas32.General, error) {
+	n := min(offQueries, len(cal.slots)/2)
+	if cal.gen.rows == nil || cal.c.Config().Metric == Dot {
+		n = 0
+	}
+	rows := embed.NewMatrix(n, cal.rows.Cols)
+	for i := range n {
+		from, to, row := embed.Row(cal.rows, i), embed.Row(cal.rows, len(cal.slots)-1-i), embed.Row(rows, i)
+		for j := range row {
+			row[j] = from[j] + offShare*(to[j]-from[j])
+		}
+		if cal.c.Config().Metric == Cosine {
+			if err := index.Cosine.Prepare(row, row); err != nil {
+				copy(row, from) // opposite points have none between them
+			}
+		}
+	}
+	return rows, nil
+}
+
+// stepQuery is a query by which going on is calibrated.
+type stepQuery struct {
+	target []float32
+	truth  map[uint32]bool
+	// own is the slot of the query's own point; none has more than all slots.
+	own uint64
+}
+
+// late is how many of the nearest the latter half of a search must find for it to go on:
+// more than for all but lateShare of the held-out points; or than for all but mostLate,
+// where queries off the points would else find less than is promised. 0 where the engine
+// does not go by steps.
+func (cal *calibration) late(ctx context.Context, idx index.Index, p CalibrationPoint) (int, error) {
+	finds := make([]int, 0, len(cal.slots))
+	for q := range cal.slots {
+		found, err := cal.findsByStep(ctx, idx, p, stepQuery{cal.targets[q], cal.truthInput[q], uint64(cal.slots[q])}, 2)
+		if err != nil {
+			return 0, err
+		}
+		if len(found) < 2 {
+			return 0, nil
+		}
+		finds = append(finds, found[1])
+	}
+	if len(finds) == 0 {
+		return 0, nil
+	}
+	slices.Sort(finds)
+	last := float64(len(finds) - 1)
+	late, least := 1+finds[int(last*(1-lateShare))], 1+finds[int(last*(1-mostLate))]
+	var off [][]int
+	for _, q := range cal.off {
+		found, err := cal.findsByStep(ctx, idx, p, q, mostSteps)
+		if err != nil {
+			return 0, err
+		}
+		off = append(off, found)
+	}
+	for late > least && recallGoingOn(off, late) < p.Promised-offSlack {
+		late--
+	}
+	return late, nil
+}
+
+// recallGoingOn is the share of the nearest that queries find which go on after some
+// late finds; found is how many each finds in each step. It is 1 for no queries.
+func recallGoingOn(found [][]int, late int) float64 {
+	if len(found) == 0 {
+		return 1
+	}
+	sum := 0
+	for _, steps := range found {
+		for i, n := range steps {
+			if sum += n; i > 0 && n < late {
+				break
+			}
+		}
+	}
+	return float64(sum) / float64(calibrationK*len(found))
+}
+
+// findsByStep is how many of the nearest each step of a search finds.
+func (cal *calibration) findsByStep(ctx context.Context, idx index.Index, p CalibrationPoint, q stepQuery, steps int) (finds []int, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	left := calibrationK // any of the true ones that are as far as the 10th
+	params := inSteps(index.Params{K: p.Rerank, EF: p.EF, Rough: true}, calibrationK, func(found []index.Hit) bool {
+		n := 0
+		for _, h := range found {
+			if q.truth[h.Slot] && uint64(h.Slot) != q.own && n < left {
+				n++
+			}
+		}
+		left -= n
+		finds = append(finds, n)
+		return len(finds) < steps
+	})
+	_, err = idx.Search(nil, q.target, params)
+	return finds, err
+}
