@@ -208,6 +208,9 @@ type Info struct {
 	// Filling tells that ids or rows are still read in the background, after an open or
 	// a switch of generations: searches are slower until that has ended.
 	Filling bool
+	// Shedding tells that records are still there which are to be given up, in the
+	// background: no answer waits for it.
+	Shedding bool
 	// RAMBytes is the memory of the index, of ids and of rows, where they are in
 	// memory; DiskBytes is the size of the collection's files.
 	RAMBytes, DiskBytes int64

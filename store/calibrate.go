@@ -46,6 +46,9 @@ type calibration struct {
 	// neighbour, in either space.
 	truthInput, truthLatent []map[uint32]bool
 	perQuery                float64 // true neighbours per query
+	// decoded are, by query, the distances that candidates are scored by where
+	// originals are dropped.
+	decoded []decodedDistances
 }
 
 // measure decides which engine serves, and what each recall costs.
@@ -125,36 +128,50 @@ func newCalibration(ctx context.Context, c *Collection, gen *generation, sample 
 // of all points, in latent space by the index's exact scan.
 func (cal *calibration) findTruth(ctx context.Context) error {
 	n := len(cal.slots)
-	tops := make([]*index.TopK, n)
-	for i := range tops {
-		tops[i] = index.NewTopK(calibrationK + truthTies + 1)
-	}
-	if err := cal.scanAll(ctx, tops); err != nil {
+	original, decoded := newTops(n), newTops(n)
+	if err := cal.scanAll(ctx, original, decoded); err != nil {
 		return err
 	}
+	cal.perQuery = float64(min(calibrationK, max(1, cal.gen.index.Len()-1)))
 	reach := make(map[Space][]reached)
+	answers := make(map[Space][][]index.Hit) // of the exact scans
 	for q := range n {
 		mse, err := cal.gen.errorOf(embed.Row(cal.rows, q))
 		if err != nil {
 			return err
 		}
 		own := func(h index.Hit) bool { return h.Slot == cal.slots[q] }
-		hits, _, err := cal.ask(ctx, cal.gen.index, SpaceLatent, q, index.Params{K: calibrationK + truthTies, Exact: true})
+		latent, _, err := cal.ask(ctx, cal.gen.index, SpaceLatent, q, index.Params{K: calibrationK + truthTies, Exact: true})
 		if err != nil {
 			return err
 		}
-		nearest := slices.DeleteFunc(tops[q].AppendTo(nil), own)
+		nearest := slices.DeleteFunc(original[q].AppendTo(nil), own)
 		cal.truthInput = append(cal.truthInput, trueSlots(nearest))
-		cal.truthLatent = append(cal.truthLatent, trueSlots(hits))
-		for space, found := range map[Space][]index.Hit{SpaceInput: nearest, SpaceLatent: hits} {
-			if len(found) >= calibrationK {
-				reach[space] = append(reach[space], reached{found[calibrationK-1].Distance, mse})
+		cal.truthLatent = append(cal.truthLatent, trueSlots(latent))
+		if cal.gen.latentOnly {
+			nearest = slices.DeleteFunc(decoded[q].AppendTo(nil), own)
+		}
+		for space, hits := range map[Space][]index.Hit{SpaceInput: nearest, SpaceLatent: latent} {
+			answers[space] = append(answers[space], hits)
+			if len(hits) >= calibrationK {
+				reach[space] = append(reach[space], reached{hits[calibrationK-1].Distance, mse})
 			}
 		}
 	}
 	cal.keepReach(reach)
-	cal.perQuery = float64(min(calibrationK, max(1, cal.gen.index.Len()-1)))
+	if cal.gen.latentOnly {
+		cal.reportDecoded(answers[SpaceInput], answers[SpaceLatent])
+	}
 	return nil
+}
+
+// newTops are the nearest points of n queries, none of them found yet.
+func newTops(n int) []*index.TopK {
+	tops := make([]*index.TopK, n)
+	for i := range tops {
+		tops[i] = index.NewTopK(calibrationK + truthTies + 1)
+	}
+	return tops
 }
 
 // reached is how far the 10th neighbour of a held-out point is, and the point's error.
@@ -189,10 +206,10 @@ func (cal *calibration) keepReach(reach map[Space][]reached) {
 }
 
 // scanAll pushes all points to each query's neighbours in input space: by the rows
-// that are kept, else by the stored records.
-func (cal *calibration) scanAll(ctx context.Context, tops []*index.TopK) error {
+// that are kept, else by the stored records; where originals are dropped, to decoded too.
+func (cal *calibration) scanAll(ctx context.Context, tops, decoded []*index.TopK) error {
 	gen, workers := cal.gen, cal.c.opts.Workers
-	if gen.rows != nil && !gen.lossy() && gen.rows.Len() == gen.index.Len() {
+	if !gen.latentOnly && gen.rows != nil && !gen.lossy() && gen.rows.Len() == gen.index.Len() {
 		var missed atomic.Bool
 		inParallel(workers, len(tops), func(q int) {
 			if ctx.Err() == nil && !gen.scanRows(tops[q], embed.Row(cal.rows, q), nil) {
@@ -207,7 +224,7 @@ func (cal *calibration) scanAll(ctx context.Context, tops []*index.TopK) error {
 		t.Reset(calibrationK + truthTies + 1)
 	}
 	distance := cal.c.Config().Metric.Kernel()
-	return cal.c.eachRow(ctx, gen, nil, func(chunk []storedRecord, rows []float32) error {
+	return cal.c.eachOriginal(ctx, gen, nil, func(chunk []storedPoint, rows []float32) error {
 		width := cal.rows.Cols
 		inParallel(workers, len(tops), func(q int) {
 			row := embed.Row(cal.rows, q)
@@ -215,7 +232,10 @@ func (cal *calibration) scanAll(ctx context.Context, tops []*index.TopK) error {
 				tops[q].Push(index.Hit{Slot: r.slot, Distance: distance(row, rows[i*width:(i+1)*width])})
 			}
 		})
-		return nil
+		if !gen.latentOnly {
+			return nil
+		}
+		return cal.scanDecoded(decoded, chunk)
 	})
 }
 
@@ -279,10 +299,14 @@ func (cal *calibration) curve(ctx context.Context, idx index.Index, space Space)
 	slices.SortStableFunc(points, func(a, b CalibrationPoint) int { return cmp.Compare(a.Cost, b.Cost) })
 	best := -1.0
 	points = slices.DeleteFunc(points, func(p CalibrationPoint) bool {
-		if p.Promised <= best {
+		value := p.Promised
+		if cal.rescoresDecoded(space) {
+			value = p.Recall // which settings are compared by
+		}
+		if value <= best {
 			return true
 		}
-		best = p.Promised
+		best = value
 		return false
 	})
 	for i := range points {
@@ -310,42 +334,63 @@ func (cal *calibration) atWidth(ctx context.Context, idx index.Index, space Spac
 	if space == SpaceInput {
 		k, truth = ef, cal.truthInput
 	}
-	places := make([][]int, len(cal.slots)) // of the true neighbours among the hits
+	lists := make([][]index.Hit, len(cal.slots))
 	var total work
 	began := time.Now()
-	for q := range places {
+	for q := range lists {
 		hits, done, err := cal.ask(ctx, idx, space, q, index.Params{K: k, EF: ef})
 		if err != nil {
 			return nil, err
 		}
-		places[q] = found(truth[q], hits)
+		lists[q] = hits
 		total.add(done)
 	}
-	asked := float64(max(1, len(places)))
+	asked := float64(max(1, len(lists)))
 	micros := float64(time.Since(began).Microseconds()) / asked
-	point := func(rerank int) CalibrationPoint {
-		shares := make([]float64, len(places))
-		for q, at := range places {
-			n := len(at)
-			if rerank > 0 {
-				n, _ = slices.BinarySearch(at, rerank)
-			}
-			shares[q] = float64(n) / cal.perQuery
+	reranks := []int{0}
+	if space == SpaceInput {
+		reranks = slices.DeleteFunc(slices.Clone(widths), func(r int) bool { return r > ef })
+	}
+	if cal.rescoresDecoded(space) {
+		if err := cal.measureDecoded(ctx, lists); err != nil {
+			return nil, err
+		}
+	}
+	counts := make([][]int, len(lists)) // of the true neighbours that each rerank finds
+	for q, hits := range lists {
+		counts[q] = cal.countFound(space, q, truth[q], hits, reranks)
+	}
+	out := make([]CalibrationPoint, len(reranks))
+	for i, rerank := range reranks {
+		shares := make([]float64, len(counts))
+		for q := range counts {
+			shares[q] = float64(counts[q][i]) / cal.perQuery
 		}
 		mean, promised := promise(shares)
-		return CalibrationPoint{Space: space, Recall: mean, Promised: promised, EF: ef, Rerank: rerank,
+		out[i] = CalibrationPoint{Space: space, Recall: mean, Promised: promised, EF: ef, Rerank: rerank,
 			Microseconds: micros, Cost: cal.gen.cost(total.each(asked), rerank)}
 	}
-	if space == SpaceLatent {
-		return []CalibrationPoint{point(0)}, nil
+	return out, nil
+}
+
+// rescoresDecoded tells that candidates are scored by decoded rows.
+func (cal *calibration) rescoresDecoded(space Space) bool {
+	return cal.gen.latentOnly && space == SpaceInput
+}
+
+// countFound counts the true neighbours that a query's first hits lead to, as many hits as
+// each rerank says; 0 is all of them.
+func (cal *calibration) countFound(space Space, q int, truth map[uint32]bool, hits []index.Hit, reranks []int) []int {
+	if cal.rescoresDecoded(space) {
+		return cal.foundDecoded(q, hits, reranks)
 	}
-	var out []CalibrationPoint
-	for _, r := range widths {
-		if r <= ef {
-			out = append(out, point(r))
+	places, out := found(truth, hits), make([]int, len(reranks))
+	for i, r := range reranks {
+		if out[i] = len(places); r > 0 {
+			out[i], _ = slices.BinarySearch(places, r)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // promise is the mean recall over queries, and the part of it that is promised:

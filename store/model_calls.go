@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -107,7 +108,8 @@ func (c *Collection) Decode(ctx context.Context, latents ...[]float32) (generati
 }
 
 // Reconstruct decodes what the model kept of stored points, with the error of
-// each. ErrNotFound names an id that is not stored.
+// each. ErrNotFound names an id that is not stored. Where originals are dropped the error
+// is the one that was found before, and no parts are told.
 func (c *Collection) Reconstruct(ctx context.Context, ids ...ID) ([]Reconstruction, error) {
 	gen, err := c.fittedGeneration(ctx)
 	if err != nil {
@@ -116,36 +118,54 @@ func (c *Collection) Reconstruct(ctx context.Context, ids ...ID) ([]Reconstructi
 	if len(ids) > MaxCallRecords {
 		return nil, invalid("ids", "%d ids, more than %d", len(ids), MaxCallRecords)
 	}
-	rows := make([][]float32, len(ids))
-	if err := c.view(func(g *ground) error {
+	out := make([]Reconstruction, len(ids))
+	return out, c.view(func(g *ground) error {
 		slots, err := g.slotsOf(ids)
 		if err != nil {
 			return err
 		}
 		for i, slot := range slots {
-			record, err := g.record(slot)
-			if err != nil {
+			p, ok, err := g.point(slot)
+			if err := errors.Join(ctx.Err(), err); err != nil || !ok {
 				return err
 			}
-			if rows[i], err = gen.featureRow(record); err != nil {
+			if out[i], err = c.reconstructStored(gen, p); err != nil {
 				return err
 			}
+			out[i].ID = ids[i]
 		}
 		return nil
-	}); err != nil {
-		return nil, err
-	}
-	out := make([]Reconstruction, len(ids))
-	for i, row := range rows {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	})
+}
+
+func (c *Collection) reconstructStored(gen *generation, p storedPoint) (Reconstruction, error) {
+	if !gen.latentOnly {
+		row, err := gen.originals([]storedPoint{p}, 1)
+		if err != nil {
+			return Reconstruction{}, err
 		}
-		if out[i], err = c.reconstruct(gen, row); err != nil {
-			return nil, err
-		}
-		out[i].ID = ids[i]
+		return c.reconstruct(gen, row)
 	}
+	record, latent, err := gen.recordOf(p)
+	if err != nil {
+		return Reconstruction{}, err
+	}
+	found, err := gen.fidelities([]storedPoint{p}, latent, 1)
+	if err != nil {
+		return Reconstruction{}, err
+	}
+	out := Reconstruction{Error: float64(found[0].mse), Parts: []PartError{}}
+	out.set(record)
 	return out, nil
+}
+
+// set puts a record into the field that is of its kind.
+func (r *Reconstruction) set(record any) {
+	if v, ok := record.([]float32); ok {
+		r.Vector = v
+	} else {
+		r.Record = record
+	}
 }
 
 // ReconstructRecords is Reconstruct for new records.
@@ -181,11 +201,7 @@ func (c *Collection) reconstruct(gen *generation, row []float32) (Reconstruction
 		return Reconstruction{}, fmt.Errorf("store: %w", err)
 	}
 	out := Reconstruction{Error: meanSquare(residual), Parts: []PartError{}}
-	if v, ok := record.([]float32); ok {
-		out.Vector = v
-	} else {
-		out.Record = record
-	}
+	out.set(record)
 	for _, p := range largestParts(gen.fitted.Parts(squares(residual, nil), row, decoded)) {
 		out.Parts = append(out.Parts, PartError{Name: p.Name, Error: p.Weight})
 	}

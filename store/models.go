@@ -126,6 +126,7 @@ func (c *Collection) loadGeneration(ctx context.Context, number uint64) (*genera
 	}); err != nil {
 		return nil, err
 	}
+	gen.latentOnly = c.Config().DropOriginals
 	if gen.stats.Rows != nil { // there are none to serve before they are filled anyway
 		gen.rowsLater.Store(c.rowsPlace(gen, *gen.stats.Rows) == RowsMemory)
 	}
@@ -389,6 +390,7 @@ func (c *Collection) commitSwitch(gen *generation, isNew bool, dropped *[]uint64
 		c.fill("rows", func() error { gen.rows.Settle(); return nil })
 	}
 	c.fits.drift.reset() // what it saw was measured by the other model
+	c.shed()
 	c.wakeIndexer()
 	return nil
 }

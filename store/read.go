@@ -11,7 +11,9 @@ import (
 )
 
 // With says which parts of a point are read; the id always is. Vector is the
-// input vector of a vector collection, the stored latent of any other.
+// input vector of a vector collection, the stored latent of any other. Of a fitted
+// collection that drops its originals, records and input vectors are decoded: an image
+// as PNG, a vector measured by Cosine at length one.
 type With struct {
 	Payload, Record, Vector bool
 }
@@ -191,10 +193,17 @@ func (c *Collection) readPoint(g *ground, slot uint32, with With, gen *generatio
 	if !with.Vector && (!with.Record || isVector) {
 		return p, nil
 	}
-	record, err := g.record(slot)
+	stored, err := g.content(slot, e)
 	if err != nil {
 		return p, err
 	}
+	if stored.data == nil {
+		gen = c.active.Load() // it came to be after the one that is asked
+	}
+	if gen.latentOnly {
+		return p, p.decode(gen, stored, with, isVector)
+	}
+	record := stored.data
 	switch {
 	case isVector:
 		v, err := c.Config().Source.Unmarshal(record)
@@ -209,4 +218,23 @@ func (c *Collection) readPoint(g *ground, slot uint32, with With, gen *generatio
 		p.Vector, err = gen.rowOfSlot(g, slot)
 	}
 	return p, err
+}
+
+// decode fills in what is asked for of a point whose record is dropped.
+func (p *Point) decode(gen *generation, stored storedPoint, with With, isVector bool) error {
+	record, latent, err := gen.recordOf(stored)
+	if err != nil {
+		return err
+	}
+	switch {
+	case isVector:
+		p.Vector, _ = record.([]float32)
+		return nil
+	case with.Record:
+		p.Record = record
+	}
+	if with.Vector {
+		p.Vector = latent
+	}
+	return nil
 }
