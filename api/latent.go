@@ -20,8 +20,10 @@ type latentBody struct {
 	Encoder  embed.Encoder `json:"encoder"`
 	Engine   string        `json:"engine"`
 	Rows     string        `json:"rows"`
-	Recall   *float64      `json:"recall"`
-	AutoFit  autoFitBody   `json:"auto_fit"`
+	// KeepOriginals is true where it is not given.
+	KeepOriginals *bool       `json:"keep_originals"`
+	Recall        *float64    `json:"recall"`
+	AutoFit       autoFitBody `json:"auto_fit"`
 	// M and EfConstruct are ours here: unlike Qdrant's, they may not be 0.
 	M           *int `json:"m"`
 	EfConstruct *int `json:"ef_construct"`
@@ -80,6 +82,7 @@ func applyLatent(raw json.RawMessage, cfg *settings) error {
 	if b.Rows != "" {
 		cfg.Rows = b.Rows
 	}
+	cfg.DropOriginals = b.KeepOriginals != nil && !*b.KeepOriginals
 	if err := b.applyShape(cfg); err != nil {
 		return err
 	}
@@ -198,19 +201,23 @@ func describeLatent(coll *store.Collection, info store.Info) (any, error) {
 		return nil, err
 	}
 	block := object{
-		"source":   json.RawMessage(spec),
-		"distance": distanceName(cfg.Metric),
-		"dim":      dim{size: cfg.Dim},
-		"encoder":  cfg.Encoder,
-		"engine":   cfg.Engine,
-		"rows":     cfg.Rows,
-		"recall":   cfg.Recall,
+		"source":         json.RawMessage(spec),
+		"distance":       distanceName(cfg.Metric),
+		"dim":            dim{size: cfg.Dim},
+		"encoder":        cfg.Encoder,
+		"engine":         cfg.Engine,
+		"rows":           cfg.Rows,
+		"keep_originals": !cfg.DropOriginals,
+		"recall":         cfg.Recall,
 		"auto_fit": object{
 			"enabled":    !cfg.AutoFit.Disabled,
 			"min_points": cfg.AutoFit.MinPoints,
 			"drift":      cfg.AutoFit.Drift,
 		},
 		"generation": info.Generation,
+	}
+	if cfg.DropOriginals {
+		block["shedding"] = info.Shedding
 	}
 	switch report, err := coll.Quality(); {
 	case err == nil:
