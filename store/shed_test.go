@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -326,4 +327,65 @@ func TestKillShedding(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestSheddingUnderLoad reads and writes all through a fit and the giving up that follows:
+// nobody notices when a record goes.
+func TestSheddingUnderLoad(t *testing.T) {
+	before := shedPause
+	shedPause = time.Millisecond
+	t.Cleanup(func() { shedPause = before })
+	db := tempDB(t, &Options{NoAutoFit: true, Workers: 2, SnapshotEvery: 50})
+	c := create(t, db, Config{Source: source.Vector{}, Dim: 3, DropOriginals: true, Rows: RowsMemory})
+	points := numbered(curved(7, 600, 6))
+	mustUpsert(t, c, points[:400]...)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for name, f := range map[string]func(i int) error{
+		"write": func(i int) error {
+			_, err := c.Write(ctx, Batch{Upsert: points[i%600 : i%600+1], Delete: []ID{NumID(uint64(i * 7 % 600))}}, false)
+			return err
+		},
+		"search": func(i int) error {
+			_, err := c.Search(ctx, Query{Vector: points[i%600].Vector, WithVector: true, Exact: i%3 == 0, Space: []Space{SpaceInput, SpaceLatent}[i%2]})
+			return err
+		},
+		"get": func(i int) error {
+			_, err := c.Get(ctx, With{Vector: true, Record: true}, NumID(uint64(i%600)))
+			return err
+		},
+		"duplicates": func(int) error {
+			_, err := c.Duplicates(ctx, DuplicateQuery{})
+			return err
+		},
+		"outliers": func(int) error {
+			_, err := c.Outliers(ctx, OutlierQuery{})
+			if errors.Is(err, ErrNotFitted) {
+				return nil
+			}
+			return err
+		},
+	} {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := f(i); err != nil {
+					t.Errorf("%s: %v", name, err)
+					return
+				}
+			}
+		})
+	}
+	mustFit(t, c)
+	for range 10 {
+		if r, err := c.Check(ctx); err != nil || !r.OK() {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+	close(stop)
+	wg.Wait()
 }
