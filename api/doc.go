@@ -87,7 +87,7 @@
 // With "keep_originals": false the records are given up once the collection is fitted, and
 // what is read or searched from then on is what their latents decode to; "shedding" tells
 // whether some are still there. Such a collection is fitted once: another fit is refused
-// with 409. It fits by itself only where "min_points" is given. Reconstructions of its
+// with 409. It fits by itself only where "auto_fit" says so. Reconstructions of its
 // points tell no parts, and "decoded" in "search" says how candidates were scored.
 //
 // An imported row without an id takes that in its column "id"; what cannot be an

@@ -182,6 +182,8 @@ func (b autoFitBody) apply(cfg *store.Config) error {
 			return badRequest("latent.auto_fit.min_points: is %d; it must be at least 1", *b.MinPoints)
 		}
 		cfg.AutoFit.MinPoints = *b.MinPoints
+	} else if b.Enabled != nil && *b.Enabled && cfg.AutoFit.MinPoints == 0 {
+		cfg.AutoFit.MinPoints = store.DefaultMinPoints // which a collection that drops originals must be told
 	}
 	if b.Drift != nil {
 		if !(*b.Drift >= 1) {

@@ -21,6 +21,15 @@ func TestKeepOriginals(t *testing.T) {
 	if l := latent(); l["keep_originals"] != false || l["shedding"] != false || l["auto_fit"].(map[string]any)["enabled"] != false {
 		t.Errorf("before any fit: %v", l)
 	}
+	c.do("PUT", "/collections/told", `{"latent": {"source": {"kind": "vector"}, "keep_originals": false, "auto_fit": {"enabled": true}}}`).result(nil)
+	var told struct {
+		Latent struct {
+			AutoFit map[string]any `json:"auto_fit"`
+		}
+	}
+	if c.do("GET", "/collections/told", nil).result(&told); told.Latent.AutoFit["enabled"] != true {
+		t.Errorf("told to fit by itself: %v", told)
+	}
 	rows := vectors(300, 6, 12)
 	points := make([]object, len(rows))
 	for i, r := range rows {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -118,44 +117,50 @@ func (c *Collection) Reconstruct(ctx context.Context, ids ...ID) ([]Reconstructi
 	if len(ids) > MaxCallRecords {
 		return nil, invalid("ids", "%d ids, more than %d", len(ids), MaxCallRecords)
 	}
-	out := make([]Reconstruction, len(ids))
-	return out, c.view(func(g *ground) error {
+	var out []Reconstruction
+	var rows []float32
+	err = c.view(func(g *ground) error {
 		slots, err := g.slotsOf(ids)
 		if err != nil {
 			return err
 		}
+		points := make([]storedPoint, len(slots))
 		for i, slot := range slots {
-			p, ok, err := g.point(slot)
-			if err := errors.Join(ctx.Err(), err); err != nil || !ok {
+			if points[i], err = g.content(slot, slotEntry{id: ids[i]}); err != nil {
 				return err
 			}
-			if out[i], err = c.reconstructStored(gen, p); err != nil {
-				return err
-			}
-			out[i].ID = ids[i]
 		}
-		return nil
+		if gen.latentOnly {
+			out, err = c.reconstructDropped(gen, points)
+		} else {
+			rows, err = gen.originals(points, c.opts.Workers)
+		}
+		return err
 	})
+	if err == nil && !gen.latentOnly {
+		out, err = c.reconstructRows(ctx, gen, rows)
+	}
+	for i := range out {
+		out[i].ID = ids[i]
+	}
+	return out, err
 }
 
-func (c *Collection) reconstructStored(gen *generation, p storedPoint) (Reconstruction, error) {
-	if !gen.latentOnly {
-		row, err := gen.originals([]storedPoint{p}, 1)
-		if err != nil {
-			return Reconstruction{}, err
-		}
-		return c.reconstruct(gen, row)
-	}
-	record, latent, err := gen.recordOf(p)
+// reconstructDropped decodes points whose records are dropped.
+func (c *Collection) reconstructDropped(gen *generation, points []storedPoint) ([]Reconstruction, error) {
+	records, latents, err := gen.recordsOf(points, c.opts.Workers)
 	if err != nil {
-		return Reconstruction{}, err
+		return nil, err
 	}
-	found, err := gen.fidelities([]storedPoint{p}, latent, 1)
+	found, err := gen.fidelities(points, latents, c.opts.Workers)
 	if err != nil {
-		return Reconstruction{}, err
+		return nil, err
 	}
-	out := Reconstruction{Error: float64(found[0].mse), Parts: []PartError{}}
-	out.set(record)
+	out := make([]Reconstruction, len(points))
+	for i := range out {
+		out[i] = Reconstruction{Error: float64(found[i].mse), Parts: []PartError{}}
+		out[i].set(records[i])
+	}
 	return out, nil
 }
 
@@ -178,8 +183,13 @@ func (c *Collection) ReconstructRecords(ctx context.Context, records ...any) ([]
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Reconstruction, len(records))
+	return c.reconstructRows(ctx, gen, rows)
+}
+
+func (c *Collection) reconstructRows(ctx context.Context, gen *generation, rows []float32) ([]Reconstruction, error) {
 	width := gen.fitted.Width()
+	out := make([]Reconstruction, len(rows)/width)
+	var err error
 	for i := range out {
 		if err := ctx.Err(); err != nil {
 			return nil, err

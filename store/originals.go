@@ -316,15 +316,41 @@ func (g *generation) latentInMemory(dst []float32, slot uint32) bool {
 	return g.index.Row(dst, slot)
 }
 
-// recordOf is the record that a point's latent decodes to, in the form users give it.
-func (g *generation) recordOf(p storedPoint) (record any, latent []float32, err error) {
-	features, latent, err := g.rowsOf([]storedPoint{p}, 1, true)
+// recordsOf are the records that points' latents decode to, in the form users give them,
+// and the latents, one after another.
+func (g *generation) recordsOf(points []storedPoint, workers int) (records []any, latents []float32, err error) {
+	features, latents, err := g.rowsOf(points, workers, true)
 	if err != nil {
 		return nil, nil, err
 	}
-	record, err = g.fitted.Record(features)
-	if err != nil {
-		return nil, nil, fmt.Errorf("store: %w", err)
+	width := g.fitted.Width()
+	records = make([]any, len(points))
+	for i := range records {
+		if records[i], err = g.fitted.Record(features[i*width : (i+1)*width]); err != nil {
+			return nil, nil, fmt.Errorf("store: %w", err)
+		}
 	}
-	return record, latent, nil
+	return records, latents, nil
+}
+
+// decodePoints fills in what is asked for of points whose records are dropped.
+func (g *generation) decodePoints(points []Point, stored []storedPoint, with With, workers int) error {
+	records, latents, err := g.recordsOf(stored, workers)
+	if err != nil {
+		return err
+	}
+	d := g.model.Dim()
+	for i, record := range records {
+		if v, ok := record.([]float32); ok {
+			points[i].Vector = v
+			continue
+		}
+		if with.Record {
+			points[i].Record = record
+		}
+		if with.Vector {
+			points[i].Vector = latents[i*d : (i+1)*d : (i+1)*d]
+		}
+	}
+	return nil
 }

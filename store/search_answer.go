@@ -196,19 +196,20 @@ func (s *search) materialise(g *ground, hits []index.Hit) ([]Hit, error) {
 	hits = hits[min(s.q.Offset, len(hits)):]
 	hits = hits[:min(s.q.Limit, len(hits))]
 	out := make([]Hit, 0, len(hits))
+	slots := make([]uint32, 0, len(hits))
 	with := With{Payload: !s.q.OmitPayload, Record: s.q.WithRecord, Vector: s.q.WithVector}
 	for _, h := range hits {
 		score := scoreOf(s.metric(), h.Distance)
 		if !s.passes(score) {
 			continue
 		}
-		p, err := s.c.readPoint(g, h.Slot, with, s.gen)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Hit{Point: p, Score: score})
+		out, slots = append(out, Hit{Score: score}), append(slots, h.Slot)
 	}
-	return out, nil
+	points, err := s.c.readPoints(g, slots, with, s.gen)
+	for i, p := range points {
+		out[i].Point = p
+	}
+	return out, err
 }
 
 // error is how badly the model gives the query back.
