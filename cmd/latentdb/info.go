@@ -36,7 +36,7 @@ type collectionInfo struct {
 		// KeepOriginals tells that records stay, Shedding that some are still to go.
 		KeepOriginals *bool `json:"keep_originals"`
 		Shedding      bool  `json:"shedding"`
-		Fitted     *struct {
+		Fitted        *struct {
 			Dim     int    `json:"dim"`
 			Encoder string `json:"encoder"`
 			Engine  string `json:"engine"`
