@@ -74,7 +74,7 @@
 //
 //	{"latent": {"source": {"kind": "image", "width": 28, "height": 28}, "distance": "Euclid",
 //	            "dim": "auto", "encoder": "auto", "engine": "auto", "rows": "auto",
-//	            "recall": 0.95, "auto_fit": {"enabled": true, "min_points": 1000, "drift": 1.5},
+//	            "keep_originals": true, "recall": 0.95, "auto_fit": {"enabled": true, "min_points": 1000, "drift": 1.5},
 //	            "m": 16, "ef_construct": 200}}
 //
 // of which only the source is required. The distance goes with vector sources
@@ -83,6 +83,12 @@
 // may leave the source out. "rows" is where the rows are that candidates are scored
 // by: "ram", "half" or "disk"; "on_disk" of the vectors sets "disk" too. Records are lists of
 // numbers (vector), base64 (image) or objects (table).
+//
+// With "keep_originals": false the records are given up once the collection is fitted, and
+// what is read or searched from then on is what their latents decode to; "shedding" tells
+// whether some are still there. Such a collection is fitted once: another fit is refused
+// with 409. It fits by itself only where "auto_fit" says so. Reconstructions of its
+// points tell no parts, and "decoded" in "search" says how candidates were scored.
 //
 // An imported row without an id takes that in its column "id"; what cannot be an
 // id, or is missing where rows before have one, is an error of its row. Rows of a

@@ -33,6 +33,7 @@ var statuses = []struct {
 	{store.ErrExists, http.StatusConflict, ""},
 	{store.ErrFitRunning, http.StatusConflict, ""},
 	{store.ErrNotFitted, http.StatusBadRequest, ""},
+	{store.ErrNoOriginals, http.StatusConflict, ""},
 	{store.ErrTooFew, http.StatusBadRequest, ""},
 	{store.ErrReadOnly, http.StatusServiceUnavailable, "the database is read only after a failed write"},
 	{store.ErrClosed, http.StatusServiceUnavailable, "the database is closed"},

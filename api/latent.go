@@ -20,8 +20,10 @@ type latentBody struct {
 	Encoder  embed.Encoder `json:"encoder"`
 	Engine   string        `json:"engine"`
 	Rows     string        `json:"rows"`
-	Recall   *float64      `json:"recall"`
-	AutoFit  autoFitBody   `json:"auto_fit"`
+	// KeepOriginals is true where it is not given.
+	KeepOriginals *bool       `json:"keep_originals"`
+	Recall        *float64    `json:"recall"`
+	AutoFit       autoFitBody `json:"auto_fit"`
 	// M and EfConstruct are ours here: unlike Qdrant's, they may not be 0.
 	M           *int `json:"m"`
 	EfConstruct *int `json:"ef_construct"`
@@ -80,6 +82,7 @@ func applyLatent(raw json.RawMessage, cfg *settings) error {
 	if b.Rows != "" {
 		cfg.Rows = b.Rows
 	}
+	cfg.DropOriginals = b.KeepOriginals != nil && !*b.KeepOriginals
 	if err := b.applyShape(cfg); err != nil {
 		return err
 	}
@@ -179,6 +182,8 @@ func (b autoFitBody) apply(cfg *store.Config) error {
 			return badRequest("latent.auto_fit.min_points: is %d; it must be at least 1", *b.MinPoints)
 		}
 		cfg.AutoFit.MinPoints = *b.MinPoints
+	} else if b.Enabled != nil && *b.Enabled && cfg.AutoFit.MinPoints == 0 {
+		cfg.AutoFit.MinPoints = store.DefaultMinPoints // which a collection that drops originals must be told
 	}
 	if b.Drift != nil {
 		if !(*b.Drift >= 1) {
@@ -198,19 +203,23 @@ func describeLatent(coll *store.Collection, info store.Info) (any, error) {
 		return nil, err
 	}
 	block := object{
-		"source":   json.RawMessage(spec),
-		"distance": distanceName(cfg.Metric),
-		"dim":      dim{size: cfg.Dim},
-		"encoder":  cfg.Encoder,
-		"engine":   cfg.Engine,
-		"rows":     cfg.Rows,
-		"recall":   cfg.Recall,
+		"source":         json.RawMessage(spec),
+		"distance":       distanceName(cfg.Metric),
+		"dim":            dim{size: cfg.Dim},
+		"encoder":        cfg.Encoder,
+		"engine":         cfg.Engine,
+		"rows":           cfg.Rows,
+		"keep_originals": !cfg.DropOriginals,
+		"recall":         cfg.Recall,
 		"auto_fit": object{
 			"enabled":    !cfg.AutoFit.Disabled,
 			"min_points": cfg.AutoFit.MinPoints,
 			"drift":      cfg.AutoFit.Drift,
 		},
 		"generation": info.Generation,
+	}
+	if cfg.DropOriginals {
+		block["shedding"] = info.Shedding
 	}
 	switch report, err := coll.Quality(); {
 	case err == nil:

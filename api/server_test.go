@@ -161,6 +161,7 @@ func TestStatusTable(t *testing.T) {
 		{store.ErrFitRunning, 409, "a fit is running"},
 		{store.ErrNotFitted, 400, "not fitted"},
 		{store.ErrTooFew, 400, "too little"},
+		{store.ErrNoOriginals, 409, "originals are dropped"},
 		{store.ErrReadOnly, 503, "read only"},
 		{fmt.Errorf("store: %w", &os.PathError{Op: "write", Path: "/data/points.db", Err: syscall.ENOSPC}), 507, "the server's disk is full: nothing of this request was kept"},
 		{store.ErrClosed, 503, "closed"},

@@ -51,10 +51,15 @@ func (m *Model) Encoder() Encoder { return m.encoder }
 func (m *Model) Scale() float32 { return m.scale }
 
 // EncoderWeights is how many weights a row is multiplied with to be encoded.
-func (m *Model) EncoderWeights() int {
-	n := len(m.enc.w.Data)
-	if m.mlpE != nil {
-		for _, l := range m.mlpE.layers {
+func (m *Model) EncoderWeights() int { return weightsOf(m.enc, m.mlpE) }
+
+// DecoderWeights is how many weights a latent is multiplied with to be decoded.
+func (m *Model) DecoderWeights() int { return weightsOf(m.dec, m.mlpD) }
+
+func weightsOf(straight *linear, network *mlp) int {
+	n := len(straight.w.Data)
+	if network != nil {
+		for _, l := range network.layers {
 			n += len(l.w.Data)
 		}
 	}

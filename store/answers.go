@@ -28,7 +28,8 @@ type Reconstruction struct {
 	Vector []float32 `json:"vector,omitempty"`
 	// Error is the mean squared error per feature in standardised space.
 	Error float64 `json:"error"`
-	// Parts are the errors of the record's parts, largest first, 64 at most.
+	// Parts are the errors of the record's parts, largest first, 64 at most; none of
+	// stored points whose originals are dropped.
 	Parts []PartError `json:"parts"`
 }
 
@@ -57,7 +58,9 @@ type Outlier struct {
 	// PValue is the share of the collection's points that score at least as high.
 	PValue  float64 `json:"p_value"`
 	Payload Payload `json:"payload,omitempty"`
-	// Parts say which parts of the record made it strange, largest share first.
+	// Parts say which parts of the record made it strange, largest share first. Where
+	// originals are dropped they are of the decoded record, and say in what it differs
+	// from its neighbours.
 	Parts []Part `json:"parts"`
 }
 
@@ -120,7 +123,8 @@ type Duplicates struct {
 type DuplicateGroup struct {
 	IDs  []ID `json:"ids"`
 	Keep ID   `json:"keep"`
-	// Exact tells that all of the group hold the same bytes.
+	// Exact tells that all of the group hold the same bytes: of records or, where
+	// originals are dropped, of latents, which records that differ little may share.
 	Exact bool            `json:"exact"`
 	Pairs []DuplicatePair `json:"pairs"`
 }
@@ -176,7 +180,7 @@ type Samples struct {
 // Privacy tells whether samples copy the records that training saw. Distances
 // are Euclidean between standardised feature rows, means over the samples, to
 // equally many training and held-out records that are still stored as they were
-// then.
+// then, or to what their latents decode to where originals are dropped.
 type Privacy struct {
 	// Compared is how many training and as many held-out records they were; where
 	// none is left, it and all figures are 0.
@@ -208,6 +212,9 @@ type Info struct {
 	// Filling tells that ids or rows are still read in the background, after an open or
 	// a switch of generations: searches are slower until that has ended.
 	Filling bool
+	// Shedding tells that records are still there which are to be given up, in the
+	// background: no answer waits for it.
+	Shedding bool
 	// RAMBytes is the memory of the index, of ids and of rows, where they are in
 	// memory; DiskBytes is the size of the collection's files.
 	RAMBytes, DiskBytes int64

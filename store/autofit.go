@@ -53,7 +53,7 @@ func (d *driftWatch) exceeds(factor, heldOut float64) bool {
 
 // watchDrift measures how well the model fits a few of a group's new points.
 func (c *Collection) watchDrift(gen *generation, group []*request) {
-	if gen.model == nil || c.opts.NoAutoFit || c.Config().AutoFit.Disabled {
+	if gen.model == nil || gen.latentOnly || c.opts.NoAutoFit || c.Config().AutoFit.Disabled {
 		return
 	}
 	for _, r := range group {
@@ -71,13 +71,14 @@ func (c *Collection) watchDrift(gen *generation, group []*request) {
 }
 
 // maybeAutoFit begins a fit if the collection should have one: at min_points,
-// when the points have grown fourfold since, or when they have drifted.
+// when the points have grown fourfold since, or when they have drifted, unless its
+// originals are dropped by then.
 func (c *Collection) maybeAutoFit() {
 	auto := c.Config().AutoFit
-	if c.opts.NoAutoFit || auto.Disabled {
+	n, gen := int(c.points.Load()), c.active.Load()
+	if c.opts.NoAutoFit || auto.Disabled || gen.latentOnly {
 		return
 	}
-	n, gen := int(c.points.Load()), c.active.Load()
 	due := n >= auto.MinPoints
 	if gen.model != nil {
 		due = n >= auto.MinPoints && n >= growthFactor*gen.stats.Points ||
@@ -119,6 +120,9 @@ func (g *generation) residual(row []float32) (decoded, residual []float32, err e
 	latent, err := g.encode(row)
 	if err != nil {
 		return nil, nil, err
+	}
+	if g.latentOnly {
+		g.model.Round(latent) // for this is what is kept
 	}
 	out := embed.NewMatrix(1, g.fitted.Width())
 	if err := g.model.Decode(out, embed.MatrixOf(latent, g.model.Dim())); err != nil {

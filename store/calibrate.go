@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"gonum.org/v1/gonum/blas/blas32"
@@ -46,8 +45,11 @@ type calibration struct {
 	// neighbour, in either space.
 	truthInput, truthLatent []map[uint32]bool
 	// off are queries that lie off the points.
-	off []stepQuery
-	perQuery                float64 // true neighbours per query
+	off      []stepQuery
+	perQuery float64 // true neighbours per query
+	// decoded are, by query, the distances that candidates are scored by where
+	// originals are dropped.
+	decoded []decodedDistances
 }
 
 // measure decides which engine serves, and what each recall costs.
@@ -123,136 +125,6 @@ func newCalibration(ctx context.Context, c *Collection, gen *generation, sample 
 	return cal, cal.findTruth(ctx)
 }
 
-// findTruth finds the true neighbours of all queries: in input space by one scan
-// of all points, in latent space by the index's exact scan.
-func (cal *calibration) findTruth(ctx context.Context) error {
-	n := len(cal.slots)
-	off, err := cal.offRows()
-	if err != nil {
-		return err
-	}
-	tops := make([]*index.TopK, n+off.Rows)
-	for i := range tops {
-		tops[i] = index.NewTopK(calibrationK + truthTies + 1)
-	}
-	queries := func(i int) []float32 {
-		if i < n {
-			return embed.Row(cal.rows, i)
-		}
-		return embed.Row(off, i-n)
-	}
-	if err := cal.scanAll(ctx, queries, tops); err != nil {
-		return err
-	}
-	reach := make(map[Space][]reached)
-	for q := range n {
-		mse, err := cal.gen.errorOf(embed.Row(cal.rows, q))
-		if err != nil {
-			return err
-		}
-		own := func(h index.Hit) bool { return h.Slot == cal.slots[q] }
-		hits, _, err := cal.ask(ctx, cal.gen.index, SpaceLatent, q, index.Params{K: calibrationK + truthTies, Exact: true})
-		if err != nil {
-			return err
-		}
-		nearest := slices.DeleteFunc(tops[q].AppendTo(nil), own)
-		cal.truthInput = append(cal.truthInput, trueSlots(nearest))
-		cal.truthLatent = append(cal.truthLatent, trueSlots(hits))
-		for space, found := range map[Space][]index.Hit{SpaceInput: nearest, SpaceLatent: hits} {
-			if len(found) >= calibrationK {
-				reach[space] = append(reach[space], reached{found[calibrationK-1].Distance, mse})
-			}
-		}
-	}
-	cal.keepReach(reach)
-	for i, top := range tops[n:] {
-		nearest := top.AppendTo(nil)
-		if limit, kept := cal.gen.stats.Reach[SpaceInput]; len(nearest) < calibrationK || kept && nearest[calibrationK-1].Distance > limit {
-			continue // it would be said to be out of distribution
-		}
-		target, err := cal.gen.inputTarget(nil, cal.c.Config().Metric, embed.Row(off, i))
-		if err != nil {
-			return err
-		}
-		cal.off = append(cal.off, stepQuery{target, trueSlots(nearest), math.MaxUint64})
-	}
-	cal.perQuery = float64(min(calibrationK, max(1, cal.gen.index.Len()-1)))
-	return nil
-}
-
-// reached is how far the 10th neighbour of a held-out point is, and the point's error.
-type reached struct {
-	far float32
-	mse float64
-}
-
-// keepReach keeps how far the 10th neighbours of held-out points are.
-func (cal *calibration) keepReach(reach map[Space][]reached) {
-	stats := &cal.gen.stats
-	stats.Reach, stats.Spread, stats.Strange = make(map[Space]float32), make(map[Space]distanceSpread), make(map[Space]float64)
-	for space, points := range reach {
-		slices.SortFunc(points, func(a, b reached) int { return cmp.Compare(a.far, b.far) })
-		last := len(points) - 1
-		// Where each point has ten copies, there is no telling what is far.
-		half := points[last/2].far
-		if half == 0 {
-			continue
-		}
-		stats.Reach[space] = points[last*99/100].far
-		stats.Spread[space] = distanceSpread{Half: half, Most: points[last*85/100].far}
-		if stats.UsualMSE > 0 {
-			strange := make([]float64, len(points))
-			for i, p := range points {
-				strange[i] = stats.strangeness(space, p.far, p.mse)
-			}
-			slices.Sort(strange)
-			stats.Strange[space] = strange[last*99/100]
-		}
-	}
-}
-
-// scanAll pushes all points to each query's neighbours in input space: by the rows
-// that are kept, else by the stored records.
-func (cal *calibration) scanAll(ctx context.Context, query func(q int) []float32, tops []*index.TopK) error {
-	gen, workers := cal.gen, cal.c.opts.Workers
-	if gen.rows != nil && !gen.lossy() && gen.rows.Len() == gen.index.Len() {
-		var missed atomic.Bool
-		inParallel(workers, len(tops), func(q int) {
-			if ctx.Err() == nil && !gen.scanRows(tops[q], query(q), nil) {
-				missed.Store(true)
-			}
-		})
-		if err := ctx.Err(); err != nil || !missed.Load() {
-			return err
-		}
-	}
-	for _, t := range tops {
-		t.Reset(calibrationK + truthTies + 1)
-	}
-	distance := cal.c.Config().Metric.Kernel()
-	return cal.c.eachRow(ctx, gen, nil, func(chunk []storedRecord, rows []float32) error {
-		width := cal.rows.Cols
-		inParallel(workers, len(tops), func(q int) {
-			row := query(q)
-			for i, r := range chunk {
-				tops[q].Push(index.Hit{Slot: r.slot, Distance: distance(row, rows[i*width:(i+1)*width])})
-			}
-		})
-		return nil
-	})
-}
-
-// trueSlots are the slots no farther than the 10th: any 10 of them are right.
-func trueSlots(hits []index.Hit) map[uint32]bool {
-	out := make(map[uint32]bool)
-	for _, h := range hits {
-		if h.Distance <= hits[min(calibrationK, len(hits))-1].Distance {
-			out[h.Slot] = true
-		}
-	}
-	return out
-}
-
 // ask searches an index for a query's neighbours other than itself, and tells
 // what that cost.
 func (cal *calibration) ask(ctx context.Context, idx index.Index, space Space, q int, p index.Params) ([]index.Hit, index.Work, error) {
@@ -302,14 +174,18 @@ func (cal *calibration) curve(ctx context.Context, idx index.Index, space Space)
 	slices.SortStableFunc(points, func(a, b CalibrationPoint) int { return cmp.Compare(a.Cost, b.Cost) })
 	best := -1.0
 	points = slices.DeleteFunc(points, func(p CalibrationPoint) bool {
-		if p.Promised <= best {
+		value := p.Promised
+		if cal.rescoresDecoded(space) {
+			value = p.Recall // which settings are compared by
+		}
+		if value <= best {
 			return true
 		}
-		best = p.Promised
+		best = value
 		return false
 	})
 	for i := range points {
-		if space == SpaceInput {
+		if space == SpaceInput && !cal.gen.latentOnly {
 			var err error
 			if points[i].Late, err = cal.late(ctx, idx, points[i]); err != nil {
 				return nil, err
@@ -333,42 +209,63 @@ func (cal *calibration) atWidth(ctx context.Context, idx index.Index, space Spac
 	if space == SpaceInput {
 		k, truth = ef, cal.truthInput
 	}
-	places := make([][]int, len(cal.slots)) // of the true neighbours among the hits
+	lists := make([][]index.Hit, len(cal.slots))
 	var total work
 	began := time.Now()
-	for q := range places {
+	for q := range lists {
 		hits, done, err := cal.ask(ctx, idx, space, q, index.Params{K: k, EF: ef})
 		if err != nil {
 			return nil, err
 		}
-		places[q] = found(truth[q], hits)
+		lists[q] = hits
 		total.add(done)
 	}
-	asked := float64(max(1, len(places)))
+	asked := float64(max(1, len(lists)))
 	micros := float64(time.Since(began).Microseconds()) / asked
-	point := func(rerank int) CalibrationPoint {
-		shares := make([]float64, len(places))
-		for q, at := range places {
-			n := len(at)
-			if rerank > 0 {
-				n, _ = slices.BinarySearch(at, rerank)
-			}
-			shares[q] = float64(n) / cal.perQuery
+	reranks := []int{0}
+	if space == SpaceInput {
+		reranks = slices.DeleteFunc(slices.Clone(widths), func(r int) bool { return r > ef })
+	}
+	if cal.rescoresDecoded(space) {
+		if err := cal.measureDecoded(ctx, lists); err != nil {
+			return nil, err
+		}
+	}
+	counts := make([][]int, len(lists)) // of the true neighbours that each rerank finds
+	for q, hits := range lists {
+		counts[q] = cal.countFound(space, q, truth[q], hits, reranks)
+	}
+	out := make([]CalibrationPoint, len(reranks))
+	for i, rerank := range reranks {
+		shares := make([]float64, len(counts))
+		for q := range counts {
+			shares[q] = float64(counts[q][i]) / cal.perQuery
 		}
 		mean, promised := promise(shares)
-		return CalibrationPoint{Space: space, Recall: mean, Promised: promised, EF: ef, Rerank: rerank,
+		out[i] = CalibrationPoint{Space: space, Recall: mean, Promised: promised, EF: ef, Rerank: rerank,
 			Microseconds: micros, Cost: cal.gen.cost(total.each(asked), rerank)}
 	}
-	if space == SpaceLatent {
-		return []CalibrationPoint{point(0)}, nil
+	return out, nil
+}
+
+// rescoresDecoded tells that candidates are scored by decoded rows.
+func (cal *calibration) rescoresDecoded(space Space) bool {
+	return cal.gen.latentOnly && space == SpaceInput
+}
+
+// countFound counts the true neighbours that a query's first hits lead to, as many hits as
+// each rerank says; 0 is all of them.
+func (cal *calibration) countFound(space Space, q int, truth map[uint32]bool, hits []index.Hit, reranks []int) []int {
+	if cal.rescoresDecoded(space) {
+		return cal.foundDecoded(q, hits, reranks)
 	}
-	var out []CalibrationPoint
-	for _, r := range widths {
-		if r <= ef {
-			out = append(out, point(r))
+	places, out := found(truth, hits), make([]int, len(reranks))
+	for i, r := range reranks {
+		if out[i] = len(places); r > 0 {
+			out[i], _ = slices.BinarySearch(places, r)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // promise is the mean recall over queries, and the part of it that is promised:

@@ -24,9 +24,9 @@ const (
 )
 
 // offRows are rows between held-out points: queries unlike those that are calibrated.
-func (cal *calibration) offRows() (blas32.General, error) {
+func (cal *calibration) offRows() blas32.General {
 	n := min(offQueries, len(cal.slots)/2)
-	if cal.gen.rows == nil || cal.c.Config().Metric == Dot {
+	if cal.gen.rows == nil || cal.gen.latentOnly || cal.c.Config().Metric == Dot {
 		n = 0
 	}
 	rows := embed.NewMatrix(n, cal.rows.Cols)
@@ -41,7 +41,7 @@ func (cal *calibration) offRows() (blas32.General, error) {
 			}
 		}
 	}
-	return rows, nil
+	return rows
 }
 
 // stepQuery is a query by which going on is calibrated.

@@ -38,7 +38,7 @@ func readNames(tx *bolt.Tx, dirs map[string]string) error {
 	if meta == nil {
 		return fmt.Errorf("%w: %s has no bucket %q", ErrCorrupt, catalogName, bucketMeta)
 	}
-	if err := checkFormat(catalogName, meta.Get(keyFormat)); err != nil {
+	if err := checkFormat(catalogName, meta.Get(keyFormat), formatVersion); err != nil {
 		return err
 	}
 	names := tx.Bucket(bucketCollections)

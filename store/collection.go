@@ -63,6 +63,7 @@ type Collection struct {
 	filling     atomic.Int32 // how many of them bring to memory what searches are quicker by
 
 	payloadIndexes payloadIndexes
+	shedding       shedding
 
 	fits         fitState
 	outlierCache populationCache
@@ -76,6 +77,7 @@ func newCollection(db *DB, name, dir string) *Collection {
 		queue:      make(chan *request, queueBatches),
 		writerDone: make(chan struct{}), indexerDone: make(chan struct{}),
 		indexWake: make(chan struct{}, 1), stop: make(chan struct{}),
+		shedding: shedding{wake: make(chan struct{}, 1)},
 	}
 	c.fits.status = FitStatus{State: FitIdle}
 	return c
@@ -152,7 +154,9 @@ func (c *Collection) start() error {
 	err := c.view(func(g *ground) error {
 		var err error
 		kept = g.generations()
-		cfg, err = g.config()
+		if cfg, err = g.config(); err == nil {
+			err = g.checkLatents(cfg)
+		}
 		c.published.Store(g.number(keySeq))
 		c.points.Store(int64(g.number(keyPoints)))
 		c.slots.Store(int64(g.number(keyNextSlot)))
@@ -175,6 +179,10 @@ func (c *Collection) start() error {
 	c.buildPayloadIndexes()
 	go c.writeLoop()
 	go c.indexLoop()
+	if cfg.DropOriginals {
+		c.fills.Go(c.shedLoop)
+		c.shed()
+	}
 	if !c.resumeFit() {
 		c.maybeAutoFit()
 	}
@@ -347,7 +355,7 @@ func (c *Collection) Info(ctx context.Context) (Info, error) {
 	gen := c.active.Load()
 	info := Info{
 		Name: c.name, Config: c.Config(), Points: int(c.points.Load()), Generation: gen.number,
-		Seq: c.published.Load(), Fit: c.FitStatus(), Filling: c.filling.Load() > 0,
+		Seq: c.published.Load(), Fit: c.FitStatus(), Filling: c.filling.Load() > 0, Shedding: c.shedding.going(),
 		PayloadIndexes: c.payloadIndexes.infos(),
 	}
 	if gen.fitted != nil {

@@ -110,6 +110,12 @@ type Config struct {
 	// Rows is where the feature rows are kept that candidates are scored by in input
 	// space: RowsMemory, RowsHalf, RowsDisk, or RowsAuto, the default.
 	Rows string
+	// DropOriginals gives the records up once the collection is fitted: of each point
+	// only its latent stays, and every answer is made of latents and of what they decode
+	// to. Default false: records stay. It cannot be undone, and a collection that drops
+	// its originals learns but once, for nothing is left to learn from. So it fits by
+	// itself only where AutoFit.MinPoints is given.
+	DropOriginals bool
 	// Recall is the share of the true nearest neighbours that answers aim at,
 	// above 0 and at most 1. Default 0.95.
 	Recall float64
@@ -128,7 +134,8 @@ type Config struct {
 type AutoFit struct {
 	// Disabled turns it off.
 	Disabled bool `json:"disabled"`
-	// MinPoints is how many points start the first fit. Default 1,000.
+	// MinPoints is how many points start the first fit. Default 1,000. Where originals
+	// are dropped no other follows, so there it should be most of the points to come.
 	MinPoints int `json:"min_points"`
 	// Drift is the ratio of the mean error of points that came since the fit
 	// to the fit's own held-out error above which it fits again. Default 1.5;
@@ -178,6 +185,9 @@ func (c Config) resolved() (Config, error) {
 	}
 	setDefault(&c.Rows, RowsAuto)
 	setDefault(&c.Recall, DefaultRecall)
+	if c.DropOriginals && c.AutoFit.MinPoints == 0 {
+		c.AutoFit.Disabled = true
+	}
 	setDefault(&c.AutoFit.MinPoints, DefaultMinPoints)
 	setDefault(&c.AutoFit.Drift, 1.5)
 	setDefault(&c.M, 16)

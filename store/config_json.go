@@ -10,16 +10,18 @@ import (
 
 // configJSON is a configuration as points.db keeps it.
 type configJSON struct {
-	Source      json.RawMessage `json:"source"`
-	Metric      string          `json:"metric"`
-	Dim         int             `json:"dim"`
-	Encoder     embed.Encoder   `json:"encoder"`
-	Engine      string          `json:"engine"`
-	Rows        string          `json:"rows,omitempty"`
-	Recall      float64         `json:"recall"`
-	AutoFit     AutoFit         `json:"auto_fit"`
-	M           int             `json:"m"`
-	EfConstruct int             `json:"ef_construct"`
+	Source  json.RawMessage `json:"source"`
+	Metric  string          `json:"metric"`
+	Dim     int             `json:"dim"`
+	Encoder embed.Encoder   `json:"encoder"`
+	Engine  string          `json:"engine"`
+	Rows    string          `json:"rows,omitempty"`
+	// DropOriginals is absent where records stay.
+	DropOriginals bool    `json:"drop_originals,omitempty"`
+	Recall        float64 `json:"recall"`
+	AutoFit       AutoFit `json:"auto_fit"`
+	M             int     `json:"m"`
+	EfConstruct   int     `json:"ef_construct"`
 	// PayloadIndexes is absent where there are none, and from older files.
 	PayloadIndexes []PayloadIndex `json:"payload_indexes,omitempty"`
 }
@@ -32,7 +34,8 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(configJSON{
 		Source: spec, Metric: c.Metric.String(), Dim: c.Dim, Encoder: c.Encoder, Engine: c.Engine, Rows: c.Rows,
-		Recall: c.Recall, AutoFit: c.AutoFit, M: c.M, EfConstruct: c.EfConstruct,
+		DropOriginals: c.DropOriginals,
+		Recall:        c.Recall, AutoFit: c.AutoFit, M: c.M, EfConstruct: c.EfConstruct,
 		PayloadIndexes: c.PayloadIndexes,
 	})
 }
@@ -53,7 +56,8 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	}
 	*c = Config{
 		Source: spec, Metric: metric, Dim: j.Dim, Encoder: j.Encoder, Engine: j.Engine, Rows: j.Rows,
-		Recall: j.Recall, AutoFit: j.AutoFit, M: j.M, EfConstruct: j.EfConstruct,
+		DropOriginals: j.DropOriginals,
+		Recall:        j.Recall, AutoFit: j.AutoFit, M: j.M, EfConstruct: j.EfConstruct,
 		PayloadIndexes: j.PayloadIndexes,
 	}
 	setDefault(&c.Rows, RowsAuto) // files of before it was kept

@@ -7,8 +7,9 @@ import "github.com/latentdb/latentdb/index"
 // a rule in all of it. Choices that depend on them are the same on every machine and
 // in every run, which those of a stopwatch are not.
 const (
-	weightCost        = 0.00009 // an encoder's weight
-	scannedCost       = 0.0011  // a row among its neighbours in memory
+	weightCost        = 0.00009  // an encoder's weight
+	decodedWeightCost = 0.000025 // a decoder's, of a candidate among others
+	scannedCost       = 0.0011   // a row among its neighbours in memory
 	scannedByteCost   = 0.000016
 	gatheredCost      = 0.02 // a row in a place of its own
 	gatheredByteCost  = 0.00012
@@ -45,7 +46,11 @@ func (g *generation) cost(w work, rerank int) float64 {
 // rescoreCost is what it costs to score a candidate anew.
 func (g *generation) rescoreCost() float64 {
 	features := float64(g.fitted.Width())
-	if g.rows == nil {
+	switch {
+	case g.rows != nil:
+	case g.latentOnly:
+		return rescoredCost + decodedWeightCost*float64(g.model.DecoderWeights())
+	default:
 		return storedCost + storedFeatureCost*features
 	}
 	return rescoredCost + rescoredByteCost*features*float64(g.rows.Form().Bytes())

@@ -110,7 +110,7 @@ func latentsApplied(tx *bolt.Tx, gen *generation) (uint64, error) {
 	if meta == nil || tx.Bucket(bucketLatents) == nil {
 		return 0, fmt.Errorf("%w: latents.db is empty", ErrCorrupt)
 	}
-	if err := checkFormat("latents.db", meta.Get(keyFormat)); err != nil {
+	if err := checkFormat("latents.db", meta.Get(keyFormat), formatVersion); err != nil {
 		return 0, err
 	}
 	applied := meta.Get(keyApplied)

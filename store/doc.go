@@ -9,7 +9,8 @@
 // fit search is exact on feature rows, and what needs a model returns
 // ErrNotFitted. Unless told otherwise a collection fits by itself, in the
 // background, at 1,000 points, whenever the points have grown fourfold, and when
-// new points fit badly.
+// new points fit badly. One that drops its originals (Config.DropOriginals) learns
+// but once, and from then on holds only what its latents decode to.
 //
 //	db, err := store.Open("data", nil) // a directory; nil means the defaults
 //	digits, err := db.CreateCollection(ctx, "digits", store.Config{Source: source.Image{Width: 28, Height: 28}})
@@ -30,7 +31,8 @@
 //     constant change may miss a neighbour or come short.
 //   - Points and models are ground state, under checksums. Latents and indexes
 //     are derived: whatever of them is missing, damaged or of another version
-//     is rebuilt when the database is opened. FORMAT.md gives the bytes.
+//     is rebuilt when the database is opened. FORMAT.md gives the bytes. Where
+//     originals are dropped, latents are what the points are.
 //   - Input that cannot be taken returns an error that matches ErrInvalid and
 //     names the field.
 //

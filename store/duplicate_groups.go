@@ -26,7 +26,7 @@ func (c *Collection) groups(scan *duplicateScan, threshold float64, keep Keep) (
 	out := []DuplicateGroup{}
 	err = c.view(func(g *ground) error {
 		for _, pairs := range joined {
-			group, err := g.group(pairs, keep)
+			group, err := scan.generation.group(g, pairs, keep)
 			if err != nil {
 				return err
 			}
@@ -76,34 +76,52 @@ func (c *Collection) pairsWithin(scan *duplicateScan, threshold float64) ([]scan
 	return out, err
 }
 
+// contentOf are the bytes by which copies are told: the record or, where records are
+// given up, the latent.
+func (g *generation) contentOf(p storedPoint) ([]byte, error) {
+	switch {
+	case p.data == nil:
+		return p.code, nil
+	case !g.latentOnly:
+		return p.data, nil
+	}
+	z, err := g.latentsOf([]storedPoint{p}, 1)
+	if err != nil {
+		return nil, err
+	}
+	code := make([]byte, g.model.CodeSize())
+	g.model.Code(code, z)
+	return code, nil
+}
+
 // group describes one group: its ids, which stays, and its pairs.
-func (g *ground) group(pairs []scanPair, keep Keep) (DuplicateGroup, error) {
+func (g *generation) group(gr *ground, pairs []scanPair, keep Keep) (DuplicateGroup, error) {
 	out := DuplicateGroup{Exact: true}
-	entries := make(map[uint32]slotEntry)
-	records := make(map[uint32][]byte)
+	points := make(map[uint32]storedPoint)
+	contents := make(map[uint32][]byte)
 	for _, p := range pairs {
 		for _, slot := range []uint32{p.a, p.b} {
-			if _, seen := records[slot]; seen {
+			if _, seen := contents[slot]; seen {
 				continue
 			}
-			e, ok, err := g.entry(slot)
+			p, ok, err := gr.point(slot)
 			if err != nil {
 				return out, err
 			}
 			if !ok {
 				continue // deleted since the scan
 			}
-			record, err := g.record(slot)
+			content, err := g.contentOf(p)
 			if err != nil {
 				return out, err
 			}
-			entries[slot], records[slot] = e, record
+			points[slot], contents[slot] = p, content
 		}
 	}
 	seen := make(map[[2]uint32]bool)
 	for _, p := range pairs {
-		ra, okA := records[p.a]
-		rb, okB := records[p.b]
+		ra, okA := contents[p.a]
+		rb, okB := contents[p.b]
 		key := [2]uint32{p.a, p.b}
 		if !okA || !okB || seen[key] {
 			continue
@@ -111,17 +129,17 @@ func (g *ground) group(pairs []scanPair, keep Keep) (DuplicateGroup, error) {
 		seen[key] = true
 		same := bytes.Equal(ra, rb)
 		out.Exact = out.Exact && same
-		a, b := entries[p.a].id, entries[p.b].id
+		a, b := points[p.a].id, points[p.b].id
 		if a.Compare(b) > 0 {
 			a, b = b, a
 		}
 		out.Pairs = append(out.Pairs, DuplicatePair{A: a, B: b, Distance: p.distance, Exact: same})
 	}
 	var newest uint64
-	for _, e := range entries {
-		out.IDs = append(out.IDs, e.id)
-		if keep == KeepNewest && e.seq > newest {
-			newest, out.Keep = e.seq, e.id
+	for _, p := range points {
+		out.IDs = append(out.IDs, p.id)
+		if keep == KeepNewest && p.seq > newest {
+			newest, out.Keep = p.seq, p.id
 		}
 	}
 	slices.SortFunc(out.IDs, ID.Compare)
@@ -148,7 +166,7 @@ func (c *Collection) removals(gen *generation, found *Duplicates) ([]Removed, er
 				if id == group.Keep && len(kept) > 0 {
 					continue
 				}
-				r, err := g.removal(measure, id, kept, found.Threshold)
+				r, err := gen.removal(g, measure, id, kept, found.Threshold)
 				if err != nil {
 					return err
 				}
@@ -166,32 +184,46 @@ func (c *Collection) removals(gen *generation, found *Duplicates) ([]Removed, er
 
 // removal finds a kept point that a point duplicates; nil if there is none, or
 // if the point is gone meanwhile.
-func (g *ground) removal(measure measureFunc, id ID, kept []ID, threshold float64) (*Removed, error) {
+func (g *generation) removal(gr *ground, measure measureFunc, id ID, kept []ID, threshold float64) (*Removed, error) {
 	for _, k := range kept {
-		slots, err := g.slotsOf([]ID{id, k})
+		slots, err := gr.slotsOf([]ID{id, k})
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		d, ok, err := measure(g, slots[0], slots[1])
+		d, ok, err := measure(gr, slots[0], slots[1])
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
 			continue
 		}
-		a, errA := g.record(slots[0])
-		b, errB := g.record(slots[1])
-		if errA != nil || errB != nil {
-			return nil, cmp.Or(errA, errB)
+		same, err := g.sameContent(gr, slots[0], slots[1])
+		if err != nil {
+			return nil, err
 		}
-		if same := bytes.Equal(a, b); same || d <= threshold {
+		if same || d <= threshold {
 			return &Removed{ID: id, Kept: k, Distance: d, Exact: same}, nil
 		}
 	}
 	return nil, nil
+}
+
+// sameContent tells whether two points hold the same bytes.
+func (g *generation) sameContent(gr *ground, a, b uint32) (bool, error) {
+	var contents [2][]byte
+	for i, slot := range [2]uint32{a, b} {
+		p, ok, err := gr.point(slot)
+		if err != nil || !ok {
+			return false, err
+		}
+		if contents[i], err = g.contentOf(p); err != nil {
+			return false, err
+		}
+	}
+	return bytes.Equal(contents[0], contents[1]), nil
 }
 
 // disjointSets is union-find over slots, with path halving.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"slices"
 
 	"github.com/latentdb/latentdb/index"
@@ -85,7 +86,11 @@ func (c *Collection) findDuplicates(ctx context.Context, q DuplicateQuery) (*Dup
 	if err != nil {
 		return nil, nil, err
 	}
-	scan, err := c.scanDuplicates(ctx, c.active.Load(), allow)
+	gen := c.active.Load()
+	scan, err := c.scanDuplicates(ctx, gen, allow)
+	if now := c.active.Load(); errors.Is(err, ErrNoOriginals) && now != gen { // they went with it
+		scan, err = c.scanDuplicates(ctx, now, allow)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -115,14 +120,22 @@ func (c *Collection) scanDuplicates(ctx context.Context, gen *generation, allow 
 	}
 	firstWith := make(map[[16]byte]uint32)
 	near := make(map[[2]uint32]float64)
-	err = c.eachRow(ctx, gen, allow, func(chunk []storedRecord, rows []float32) error {
+	err = c.eachPoint(ctx, allow, func(chunk []storedPoint) error {
 		scan.points += len(chunk)
-		lists, err := c.neighbourLists(gen, search, allow, rows, len(chunk))
+		_, z, err := gen.rowsOf(chunk, c.opts.Workers, false)
+		if err != nil {
+			return err
+		}
+		lists, err := c.neighbourLists(gen, search, allow, z, len(chunk))
 		if err != nil {
 			return err
 		}
 		for i, r := range chunk {
-			sum := sha256.Sum256(r.data)
+			content, err := gen.contentOf(r)
+			if err != nil {
+				return err
+			}
+			sum := sha256.Sum256(content)
 			key := [16]byte(sum[:16])
 			if first, ok := firstWith[key]; ok {
 				scan.pairs = append(scan.pairs, scanPair{a: first, b: r.slot, exact: true})
@@ -174,7 +187,7 @@ func (c *Collection) duplicateSearch(ctx context.Context, gen *generation, allow
 	if err != nil {
 		return neighbourSearch{}, err
 	}
-	err = c.eachRow(ctx, gen, allow, func(chunk []storedRecord, rows []float32) error {
+	err = c.eachRow(ctx, gen, allow, func(chunk []storedPoint, rows []float32) error {
 		d := gen.width()
 		for i, r := range chunk {
 			if err := flat.Upsert(r.slot, rows[i*d:(i+1)*d]); err != nil {
@@ -188,11 +201,7 @@ func (c *Collection) duplicateSearch(ctx context.Context, gen *generation, allow
 
 // neighbourLists searches for the neighbours of a chunk's points by what the
 // index holds; distances are for people, not squared.
-func (c *Collection) neighbourLists(gen *generation, search neighbourSearch, allow *index.Bitmap, rows []float32, n int) ([][]index.Hit, error) {
-	z, err := gen.indexRows(slices.Clone(rows))
-	if err != nil {
-		return nil, err
-	}
+func (c *Collection) neighbourLists(gen *generation, search neighbourSearch, allow *index.Bitmap, z []float32, n int) ([][]index.Hit, error) {
 	d := gen.width()
 	lists, errs := make([][]index.Hit, n), make([]error, n)
 	inParallel(c.opts.Workers, n, func(i int) {
@@ -272,15 +281,15 @@ func (c *Collection) measurer(gen *generation) measureFunc {
 		if r, ok := known[slot]; ok {
 			return r, nil
 		}
-		if _, ok, err := g.entry(slot); err != nil || !ok {
+		read := gen.featureOfSlot
+		if !input && gen.latentOnly {
+			read = gen.rowOfSlot
+		}
+		r, err := read(g, slot)
+		if err != nil || r == nil {
 			return nil, err
 		}
-		record, err := g.record(slot)
-		if err != nil {
-			return nil, err
-		}
-		r, err := gen.featureRow(record)
-		if err == nil && !input {
+		if !input && !gen.latentOnly {
 			r, err = gen.encode(r)
 		}
 		if len(known)*len(r) > measurerValues {

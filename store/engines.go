@@ -94,14 +94,15 @@ func (cal *calibration) examine(ctx context.Context, c *candidate) error {
 	target := cal.c.Config().Recall
 	at := points[0]
 	c.report.Recall, c.meets = at.Recall, at.Recall >= target || c.report.Name == EngineFlat
-	curve, err := cal.curve(ctx, c.idx, cal.c.Config().defaultSpace())
+	space := cal.c.Config().defaultSpace()
+	curve, err := cal.curve(ctx, c.idx, space)
 	if err != nil {
 		return err
 	}
-	for _, p := range curve {
-		if at = p; p.Promised >= target {
-			break
-		}
+	if p, ok := cal.gen.setting(curve, space, target); ok {
+		at = p
+	} else if len(curve) > 0 {
+		at = curve[len(curve)-1]
 	}
 	c.report.Microseconds, c.report.Cost = at.Microseconds, at.Cost
 	c.setPrice(cal.c.active.Load())

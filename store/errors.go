@@ -19,6 +19,9 @@ var (
 	ErrNotFitted = errors.New("store: collection is not fitted")
 	// ErrFitRunning is returned when a fit is asked for while one runs.
 	ErrFitRunning = errors.New("store: a fit is running")
+	// ErrNoOriginals is returned by a fit of a collection that has been fitted and drops
+	// its originals: there is nothing left to learn from.
+	ErrNoOriginals = errors.New("store: the originals are dropped")
 	// ErrTooFew is returned by a fit of too few, or all identical, points.
 	ErrTooFew = errors.New("store: too little to learn from")
 	// ErrLocked is returned when another process has the database open.

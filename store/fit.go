@@ -55,7 +55,8 @@ type fitRun struct {
 // switches to it; searches go on with the old one meanwhile. nil options mean
 // the collection's own. It returns what was learned. ErrTooFew if there are
 // fewer than 3 points or all are identical; ErrFitRunning if another caller's
-// fit is running (one that began by itself gives way). Cancelling the context
+// fit is running (one that began by itself gives way); ErrNoOriginals if the collection
+// drops its originals and was fitted before. Cancelling the context
 // leaves everything as it was.
 func (c *Collection) Fit(ctx context.Context, opts *FitOptions) (*Report, error) {
 	run, err := c.startFit(ctx, opts, false)
@@ -139,6 +140,9 @@ func (c *Collection) startFit(ctx context.Context, opts *FitOptions, automatic b
 func (c *Collection) launch(ctx context.Context, run *fitRun) error {
 	run.c, run.began, run.done, run.told = c, time.Now(), make(chan struct{}), make(chan struct{})
 	close(run.told)
+	if c.active.Load().latentOnly {
+		return fmt.Errorf("%w: the collection was fitted, and has nothing left to learn from", ErrNoOriginals)
+	}
 	if err := errors.Join(ctx.Err(), run.opts.validate(), c.checkTuning(run.opts)); err != nil {
 		return err
 	}
@@ -161,6 +165,9 @@ func (c *Collection) launch(ctx context.Context, run *fitRun) error {
 	defer c.fits.mu.Unlock()
 	if c.stopped() {
 		return ErrClosed
+	}
+	if c.active.Load().latentOnly { // by the fit that gave way
+		return ErrNoOriginals
 	}
 	var err error
 	if run.number, err = c.noteFit(run); err != nil {
@@ -269,6 +276,7 @@ func (r *fitRun) make(ctx context.Context) (_ *Report, err error) {
 	if err := gen.seal(result); err != nil {
 		return nil, err
 	}
+	gen.latentOnly = c.Config().DropOriginals
 	gen.report = r.firstReport(gen, result, sample)
 	gen.stats.take(result, sample)
 	sample.keepHeld(result.Held)
@@ -307,7 +315,7 @@ func (r *fitRun) train(ctx context.Context, gen *generation, rows blas32.General
 	cfg := r.c.Config()
 	tc := embed.Config{
 		Encoder: cfg.Encoder, Dim: cfg.Dim, Recall: cfg.Recall, Epochs: r.opts.Epochs, Seed: r.seed(),
-		Workers: r.c.opts.Workers, InputScale: gen.fitted.InputScale(), Reranked: cfg.defaultSpace() == SpaceInput,
+		Workers: r.c.opts.Workers, InputScale: gen.fitted.InputScale(), Reranked: cfg.defaultSpace() == SpaceInput && !cfg.DropOriginals,
 	}
 	if r.opts.Encoder != "" {
 		tc.Encoder = r.opts.Encoder

@@ -47,7 +47,7 @@ func (r *fitRun) sample(ctx context.Context, gen *generation) (*fitSample, error
 	}
 	s := &fitSample{}
 	data := make([]float32, 0, width*len(slots))
-	err = c.eachRow(ctx, gen, allow, func(chunk []storedRecord, rows []float32) error {
+	err = c.eachOriginal(ctx, gen, allow, func(chunk []storedPoint, rows []float32) error {
 		data = append(data, rows...)
 		for _, rec := range chunk {
 			s.slots = append(s.slots, rec.slot)

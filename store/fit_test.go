@@ -317,3 +317,15 @@ func callsWhenClosed(c *Collection) map[string]error {
 	errs["activate"] = c.Activate(ctx, 1)
 	return errs
 }
+
+// TestFitEveryEngine fits a collection that asks for each engine. One that misses the
+// recall gives way to the exact scan.
+func TestFitEveryEngine(t *testing.T) {
+	for _, name := range engineNames() {
+		c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: 4, Engine: name})
+		mustUpsert(t, c, numbered(curved(8, 300, 8))...)
+		if got := mustFit(t, c).Engine; got != name && got != EngineFlat && name != EngineAuto {
+			t.Errorf("%s: %s serves", name, got)
+		}
+	}
+}

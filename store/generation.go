@@ -50,6 +50,10 @@ type generation struct {
 	// fitStats are what answers need of the fit; see fitStats.
 	stats fitStats
 
+	// latentOnly tells that answers are made of latents alone: the collection gives its
+	// records up. It is so from the first model on.
+	latentOnly bool
+
 	// fittedOn is, for generation 0, how many points the front end was fitted on.
 	fittedOn int
 	// broken is, for generation 0, why it has points but no front end.
@@ -152,11 +156,21 @@ func (g *generation) prepareRows(points []preparedPoint) error {
 	if err != nil {
 		return err
 	}
+	var features []float32
+	switch {
+	case g.rows == nil:
+	case g.latentOnly:
+		if features, err = g.decode(out, 1); err != nil {
+			return err
+		}
+	default:
+		features = rows
+	}
 	d := g.width()
 	for i := range points {
 		points[i].row = out[i*d : (i+1)*d : (i+1)*d]
-		if g.rows != nil {
-			points[i].feature = rows[i*width : (i+1)*width : (i+1)*width]
+		if features != nil {
+			points[i].feature = features[i*width : (i+1)*width : (i+1)*width]
 		}
 	}
 	return nil
@@ -164,28 +178,26 @@ func (g *generation) prepareRows(points []preparedPoint) error {
 
 // rowOfSlot is what the index should hold of a slot: nil if it has no point.
 func (g *generation) rowOfSlot(gr *ground, slot uint32) ([]float32, error) {
-	feature, err := g.featureOfSlot(gr, slot)
-	if err != nil || feature == nil {
-		return nil, err
-	}
-	return g.indexRows(feature)
+	_, latent, err := g.rowsOfSlot(gr, slot, false)
+	return latent, err
 }
 
-// featureOfSlot is the feature row of a slot: nil if it has no point.
+// featureOfSlot is the row that a slot is scored by in input space: nil if it has no point.
 func (g *generation) featureOfSlot(gr *ground, slot uint32) ([]float32, error) {
-	e, ok, err := gr.entry(slot)
+	p, ok, err := gr.point(slot)
 	if err != nil || !ok {
 		return nil, err
 	}
-	record, err := gr.record(slot)
-	if err != nil {
-		return nil, err
+	return g.featureRows([]storedPoint{p}, 1)
+}
+
+// rowsOfSlot are both, the former where it is wanted.
+func (g *generation) rowsOfSlot(gr *ground, slot uint32, wanted bool) (feature, latent []float32, err error) {
+	p, ok, err := gr.point(slot)
+	if err != nil || !ok {
+		return nil, nil, err
 	}
-	row, err := g.featureRow(record)
-	if err != nil {
-		return nil, fmt.Errorf("store: record of id %s: %w", e.id, err)
-	}
-	return row, nil
+	return g.rowsOf([]storedPoint{p}, 1, wanted)
 }
 
 // hashOf names a model with its front end.

@@ -35,8 +35,12 @@ var (
 // defaultField is the one field that collections have.
 const defaultField = ""
 
-// formatVersion is the version of every file this package writes.
-const formatVersion = 1
+// The version of every file this package writes, but for a points.db whose records are
+// given up: older versions would take such points for damaged.
+const (
+	formatVersion       = 1
+	formatWithoutRecord = 2
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -72,6 +76,10 @@ type ground struct {
 	tx *bolt.Tx
 
 	meta, ids, slots, free, records, payloads, changes, models *bolt.Bucket
+	// latents are kept in the place of records, all of one generation; nil where there
+	// are none.
+	latents  *bolt.Bucket
+	latentOf uint64
 }
 
 func groundOf(tx *bolt.Tx) (*ground, error) {
@@ -98,7 +106,7 @@ func groundOf(tx *bolt.Tx) (*ground, error) {
 	for _, b := range []*bolt.Bucket{g.slots, g.records, g.payloads, g.changes} {
 		b.FillPercent = 0.9
 	}
-	return g, nil
+	return g, g.findLatents(field)
 }
 
 // initGround makes the buckets of a new collection.
@@ -108,7 +116,14 @@ func initGround(tx *bolt.Tx, cfg Config) error {
 			return err
 		}
 	}
-	for _, name := range [][]byte{bucketRecords, bucketModels} {
+	fields, format := [][]byte{bucketRecords, bucketModels}, uint32(formatVersion)
+	if cfg.DropOriginals {
+		if _, err := tx.CreateBucket(bucketLatents); err != nil {
+			return err
+		}
+		fields, format = append(fields, bucketLatents), formatWithoutRecord
+	}
+	for _, name := range fields {
 		if _, err := tx.Bucket(name).CreateBucket([]byte(fieldBucketPrefix + defaultField)); err != nil {
 			return err
 		}
@@ -118,19 +133,19 @@ func initGround(tx *bolt.Tx, cfg Config) error {
 		return err
 	}
 	meta := tx.Bucket(bucketMeta)
-	if err := meta.Put(keyFormat, binary.BigEndian.AppendUint32(nil, formatVersion)); err != nil {
+	if err := meta.Put(keyFormat, binary.BigEndian.AppendUint32(nil, format)); err != nil {
 		return err
 	}
 	return meta.Put(keyConfig, data)
 }
 
-// checkFormat refuses files of a newer version.
-func checkFormat(what string, v []byte) error {
+// checkFormat refuses files of a newer version than the newest.
+func checkFormat(what string, v []byte, newest uint32) error {
 	if len(v) != 4 {
 		return fmt.Errorf("%w: %s has no format version", ErrCorrupt, what)
 	}
-	if f := binary.BigEndian.Uint32(v); f > formatVersion {
-		return fmt.Errorf("%w: %s has format %d, this version reads up to %d", ErrFormat, what, f, formatVersion)
+	if f := binary.BigEndian.Uint32(v); f > newest {
+		return fmt.Errorf("%w: %s has format %d, this version reads up to %d", ErrFormat, what, f, newest)
 	}
 	return nil
 }

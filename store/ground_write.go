@@ -83,7 +83,8 @@ func (w *writer) allocate() (uint32, error) {
 }
 
 // upsert writes one point. A record that is the same byte for byte is left
-// alone: then only the payload changes, and no latent with it.
+// alone: then only the payload changes, and no latent with it. That cannot be told of a
+// record that was given up, which is written anew.
 func (w *writer) upsert(p *preparedPoint) error {
 	slot, known, err := w.slotOf(p.id)
 	if err != nil {
@@ -105,7 +106,7 @@ func (w *writer) upsert(p *preparedPoint) error {
 	}
 	w.seq++
 	entry := sealed(seqKey(w.seq), p.id.key())
-	if err := errors.Join(w.slots.Put(slotKey(slot), entry), w.records.Put(slotKey(slot), sealed(p.record)), w.log(slot, p)); err != nil {
+	if err := errors.Join(w.slots.Put(slotKey(slot), entry), w.records.Put(slotKey(slot), sealed(p.record)), w.deleteLatent(slot), w.log(slot, p)); err != nil {
 		return err
 	}
 	return w.putPayload(slot, p.payload)
@@ -136,7 +137,7 @@ func (w *writer) remove(id ID) (bool, error) {
 	w.seq++
 	w.points--
 	key := slotKey(slot)
-	return true, errors.Join(w.ids.Delete(id.key()), w.slots.Delete(key), w.records.Delete(key),
+	return true, errors.Join(w.ids.Delete(id.key()), w.slots.Delete(key), w.records.Delete(key), w.deleteLatent(slot),
 		w.payloads.Delete(key), w.free.Put(key, nil), w.log(slot, nil))
 }
 

@@ -147,17 +147,12 @@ func (c *Collection) replaySome(gen *generation) (int, error) {
 			return err
 		}
 		for _, ch := range changes {
-			feature, err := gen.featureOfSlot(g, ch.slot)
+			feature, latent, err := gen.rowsOfSlot(g, ch.slot, gen.rows != nil)
 			if err != nil {
 				return err
 			}
 			gen.keepRow(ch.slot, feature)
-			if rows[ch.slot] = nil; feature == nil {
-				continue
-			}
-			if rows[ch.slot], err = gen.indexRows(feature); err != nil {
-				return err
-			}
+			rows[ch.slot] = latent
 		}
 		return nil
 	})

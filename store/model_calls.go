@@ -107,7 +107,8 @@ func (c *Collection) Decode(ctx context.Context, latents ...[]float32) (generati
 }
 
 // Reconstruct decodes what the model kept of stored points, with the error of
-// each. ErrNotFound names an id that is not stored.
+// each. ErrNotFound names an id that is not stored. Where originals are dropped the error
+// is the one that was found before, and no parts are told.
 func (c *Collection) Reconstruct(ctx context.Context, ids ...ID) ([]Reconstruction, error) {
 	gen, err := c.fittedGeneration(ctx)
 	if err != nil {
@@ -116,36 +117,60 @@ func (c *Collection) Reconstruct(ctx context.Context, ids ...ID) ([]Reconstructi
 	if len(ids) > MaxCallRecords {
 		return nil, invalid("ids", "%d ids, more than %d", len(ids), MaxCallRecords)
 	}
-	rows := make([][]float32, len(ids))
-	if err := c.view(func(g *ground) error {
+	var out []Reconstruction
+	var rows []float32
+	err = c.view(func(g *ground) error {
 		slots, err := g.slotsOf(ids)
 		if err != nil {
 			return err
 		}
+		points := make([]storedPoint, len(slots))
 		for i, slot := range slots {
-			record, err := g.record(slot)
-			if err != nil {
-				return err
-			}
-			if rows[i], err = gen.featureRow(record); err != nil {
+			if points[i], err = g.content(slot, slotEntry{id: ids[i]}); err != nil {
 				return err
 			}
 		}
-		return nil
-	}); err != nil {
-		return nil, err
+		if gen.latentOnly {
+			out, err = c.reconstructDropped(gen, points)
+		} else {
+			rows, err = gen.originals(points, c.opts.Workers)
+		}
+		return err
+	})
+	if err == nil && !gen.latentOnly {
+		out, err = c.reconstructRows(ctx, gen, rows)
 	}
-	out := make([]Reconstruction, len(ids))
-	for i, row := range rows {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if out[i], err = c.reconstruct(gen, row); err != nil {
-			return nil, err
-		}
+	for i := range out {
 		out[i].ID = ids[i]
 	}
+	return out, err
+}
+
+// reconstructDropped decodes points whose records are dropped.
+func (c *Collection) reconstructDropped(gen *generation, points []storedPoint) ([]Reconstruction, error) {
+	records, latents, err := gen.recordsOf(points, c.opts.Workers)
+	if err != nil {
+		return nil, err
+	}
+	found, err := gen.fidelities(points, latents, c.opts.Workers)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Reconstruction, len(points))
+	for i := range out {
+		out[i] = Reconstruction{Error: float64(found[i].mse), Parts: []PartError{}}
+		out[i].set(records[i])
+	}
 	return out, nil
+}
+
+// set puts a record into the field that is of its kind.
+func (r *Reconstruction) set(record any) {
+	if v, ok := record.([]float32); ok {
+		r.Vector = v
+	} else {
+		r.Record = record
+	}
 }
 
 // ReconstructRecords is Reconstruct for new records.
@@ -158,8 +183,13 @@ func (c *Collection) ReconstructRecords(ctx context.Context, records ...any) ([]
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Reconstruction, len(records))
+	return c.reconstructRows(ctx, gen, rows)
+}
+
+func (c *Collection) reconstructRows(ctx context.Context, gen *generation, rows []float32) ([]Reconstruction, error) {
 	width := gen.fitted.Width()
+	out := make([]Reconstruction, len(rows)/width)
+	var err error
 	for i := range out {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -181,11 +211,7 @@ func (c *Collection) reconstruct(gen *generation, row []float32) (Reconstruction
 		return Reconstruction{}, fmt.Errorf("store: %w", err)
 	}
 	out := Reconstruction{Error: meanSquare(residual), Parts: []PartError{}}
-	if v, ok := record.([]float32); ok {
-		out.Vector = v
-	} else {
-		out.Record = record
-	}
+	out.set(record)
 	for _, p := range largestParts(gen.fitted.Parts(squares(residual, nil), row, decoded)) {
 		out.Parts = append(out.Parts, PartError{Name: p.Name, Error: p.Weight})
 	}

@@ -126,6 +126,7 @@ func (c *Collection) loadGeneration(ctx context.Context, number uint64) (*genera
 	}); err != nil {
 		return nil, err
 	}
+	gen.latentOnly = c.Config().DropOriginals
 	if gen.stats.Rows != nil { // there are none to serve before they are filled anyway
 		gen.rowsLater.Store(c.rowsPlace(gen, *gen.stats.Rows) == RowsMemory)
 	}
@@ -203,11 +204,11 @@ func (c *Collection) freshIndex(gen *generation, engine string) error {
 }
 
 // newIndex makes an empty index for what a generation's index holds: int8 codes,
-// where latents are stored as such.
+// where latents are stored as such and the engine knows them.
 func (c *Collection) newIndex(gen *generation, engine index.Engine) (index.Index, error) {
 	cfg := c.Config()
 	ic := index.Config{Dim: gen.width(), Metric: gen.metric(cfg), M: cfg.M, EfConstruct: cfg.EfConstruct, Seed: gen.number}
-	if gen.model != nil && gen.model.CodeStep() >= index.MinStep && gen.model.CodeStep() <= index.MaxStep {
+	if gen.model != nil && engine.Name != EngineCoder && gen.model.CodeStep() >= index.MinStep && gen.model.CodeStep() <= index.MaxStep {
 		ic.Step = gen.model.CodeStep()
 	}
 	idx, err := engine.New(ic)
@@ -389,6 +390,7 @@ func (c *Collection) commitSwitch(gen *generation, isNew bool, dropped *[]uint64
 		c.fill("rows", func() error { gen.rows.Settle(); return nil })
 	}
 	c.fits.drift.reset() // what it saw was measured by the other model
+	c.shed()
 	c.wakeIndexer()
 	return nil
 }

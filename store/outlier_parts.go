@@ -10,8 +10,9 @@ import (
 // seen in the features that the model gives back badly, and what is odd about its
 // place in those in which its nearest neighbours differ from it: a value that no
 // other point has may be given back well. Both count as far as their measure
-// lies above what is usual, and the greater of them says what was expected.
-func (c *Collection) explain(g *ground, pop *population, row []float32, s strangeness, hits []index.Hit) ([]Part, error) {
+// lies above what is usual, and the greater of them says what was expected. Of a row that
+// is not the record's own but decoded, only its place is told.
+func (c *Collection) explain(g *ground, pop *population, row []float32, s strangeness, hits []index.Hit, original bool) ([]Part, error) {
 	gen := pop.generation
 	expected, contributions, _, err := gen.whiten(row)
 	if err != nil {
@@ -27,10 +28,13 @@ func (c *Collection) explain(g *ground, pop *population, row []float32, s strang
 		gaps[j] = d * d
 	}
 	byResidual, byPlace := max(0, pop.residual.of(s.residual)), max(0, pop.distance.of(s.distance))
-	if byResidual+byPlace == 0 || usual == nil {
+	switch {
+	case !original:
+		byResidual, byPlace = 0, 1
+	case byResidual+byPlace == 0 || usual == nil:
 		byResidual = 1
 	}
-	if byPlace > byResidual {
+	if byPlace > byResidual && usual != nil {
 		expected = usual
 	}
 	scaleTo(contributions, byResidual)
@@ -66,18 +70,12 @@ func (g *generation) meanRow(gr *ground, hits []index.Hit) ([]float32, error) {
 	var sum []float32
 	n := 0
 	for _, h := range hits {
-		if _, ok, err := gr.entry(h.Slot); err != nil {
+		row, err := g.featureOfSlot(gr, h.Slot)
+		if err != nil {
 			return nil, err
-		} else if !ok {
+		}
+		if row == nil {
 			continue
-		}
-		record, err := gr.record(h.Slot)
-		if err != nil {
-			return nil, err
-		}
-		row, err := g.featureRow(record)
-		if err != nil {
-			return nil, err
 		}
 		if sum == nil {
 			sum = make([]float32, len(row))

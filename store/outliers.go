@@ -107,23 +107,19 @@ func (c *Collection) outlier(g *ground, pop *population, s strangeness) (o Outli
 	if o.Payload, err = g.payload(s.slot); err != nil {
 		return o, false, err
 	}
-	record, err := g.record(s.slot)
+	gen := pop.generation
+	row, z, err := gen.rowsOfSlot(g, s.slot, true)
+	if err == nil && !gen.latentOnly {
+		z, err = gen.encode(row) // not rounded: int8 codes would clip just what is strange
+	}
 	if err != nil {
 		return o, false, err
 	}
-	row, err := pop.generation.featureRow(record)
+	hits, err := c.neighbours(gen, z, s.slot)
 	if err != nil {
 		return o, false, err
 	}
-	z, err := pop.generation.encode(row)
-	if err != nil {
-		return o, false, err
-	}
-	hits, err := c.neighbours(pop.generation, z, s.slot)
-	if err != nil {
-		return o, false, err
-	}
-	o.Parts, err = c.explain(g, pop, row, s, hits)
+	o.Parts, err = c.explain(g, pop, row, s, hits, !gen.latentOnly)
 	return o, true, err
 }
 
@@ -181,7 +177,7 @@ func (c *Collection) scoreRow(pop *population, row []float32) (RecordScore, erro
 	out.Nearest = []Neighbour{}
 	return out, c.view(func(g *ground) error {
 		var err error
-		if out.Parts, err = c.explain(g, pop, row, s, hits); err != nil {
+		if out.Parts, err = c.explain(g, pop, row, s, hits, true); err != nil {
 			return err
 		}
 		for _, h := range hits {
@@ -215,8 +211,8 @@ func (c *Collection) population(ctx context.Context, gen *generation) (*populati
 	}
 	pop := &population{generation: gen, seq: seq}
 	variance := gen.flooredVariance()
-	err := c.eachRow(ctx, gen, nil, func(chunk []storedRecord, rows []float32) error {
-		got, err := c.measureChunk(gen, variance, chunk, rows)
+	err := c.eachPoint(ctx, nil, func(chunk []storedPoint) error {
+		got, err := c.measureChunk(gen, variance, chunk)
 		pop.points = append(pop.points, got...)
 		return err
 	})
@@ -229,24 +225,15 @@ func (c *Collection) population(ctx context.Context, gen *generation) (*populati
 }
 
 // measureChunk takes the raw measures of some points.
-func (c *Collection) measureChunk(gen *generation, variance []float32, chunk []storedRecord, rows []float32) ([]strangeness, error) {
-	z, err := gen.encode(rows)
+func (c *Collection) measureChunk(gen *generation, variance []float32, chunk []storedPoint) ([]strangeness, error) {
+	z, residuals, err := c.whitenedResiduals(gen, variance, chunk)
 	if err != nil {
 		return nil, err
 	}
-	d, width := gen.model.Dim(), gen.fitted.Width()
-	decoded := embed.NewMatrix(len(chunk), width)
-	if err := gen.model.Decode(decoded, embed.MatrixOf(z, d)); err != nil {
-		return nil, err
-	}
+	d := gen.model.Dim()
 	out, errs := make([]strangeness, len(chunk)), make([]error, len(chunk))
-	inv := 1 / float64(gen.model.Scale())
 	inParallel(c.opts.Workers, len(chunk), func(i int) {
-		s := strangeness{slot: chunk[i].slot}
-		for j, v := range embed.Row(decoded, i) {
-			r := (float64(rows[i*width+j]) - float64(v)) * inv
-			s.residual += r * r / float64(variance[j]) / float64(width)
-		}
+		s := strangeness{slot: chunk[i].slot, residual: residuals[i]}
 		var hits []index.Hit
 		hits, errs[i] = c.neighbours(gen, z[i*d:(i+1)*d], s.slot)
 		s.distance = farthest(hits)
@@ -258,6 +245,40 @@ func (c *Collection) measureChunk(gen *generation, variance []float32, chunk []s
 		}
 	}
 	return out, nil
+}
+
+// whitenedResiduals are the latents of some points, and the whitened residual of each.
+func (c *Collection) whitenedResiduals(gen *generation, variance []float32, chunk []storedPoint) (z []float32, residuals []float64, err error) {
+	residuals = make([]float64, len(chunk))
+	if gen.latentOnly {
+		if z, err = gen.latentsOf(chunk, c.opts.Workers); err != nil {
+			return nil, nil, err
+		}
+		found, err := gen.fidelities(chunk, z, c.opts.Workers)
+		for i, f := range found {
+			residuals[i] = float64(f.whitened)
+		}
+		return z, residuals, err
+	}
+	rows, err := gen.originals(chunk, c.opts.Workers)
+	if err != nil {
+		return nil, nil, err
+	}
+	if z, err = gen.encode(rows); err != nil {
+		return nil, nil, err
+	}
+	width, inv := gen.fitted.Width(), 1/float64(gen.model.Scale())
+	decoded := embed.NewMatrix(len(chunk), width)
+	if err := gen.model.Decode(decoded, embed.MatrixOf(z, gen.model.Dim())); err != nil {
+		return nil, nil, err
+	}
+	inParallel(c.opts.Workers, len(chunk), func(i int) {
+		for j, v := range embed.Row(decoded, i) {
+			r := (float64(rows[i*width+j]) - float64(v)) * inv
+			residuals[i] += r * r / float64(variance[j]) / float64(width)
+		}
+	})
+	return z, residuals, nil
 }
 
 // logScale standardises a positive measure: how many robust standard deviations

@@ -13,24 +13,47 @@ type plan struct {
 // are asked for in proportion.
 func (g *generation) plan(q Query) plan {
 	if q.Exact || g.model == nil {
-		return plan{exact: true, expected: 1}
+		return plan{exact: true, expected: g.exactRecall(q.Space)}
 	}
 	if q.EF > 0 || q.Rerank > 0 {
 		return g.planAsTold(q)
 	}
-	for _, p := range g.report.Calibration {
-		if p.Space != q.Space || p.Promised < q.Recall {
+	p, ok := g.setting(g.report.Calibration, q.Space, q.Recall)
+	if !ok {
+		return plan{exact: true, expected: g.exactRecall(q.Space)}
+	}
+	factor := (q.Offset + q.Limit + calibrationK - 1) / calibrationK
+	return plan{
+		ef: min(p.EF*factor, maxSearchWidth), rerank: min(p.Rerank*factor, maxSearchWidth),
+		exact:    g.report.Engine == EngineFlat && p.Rerank == 0,
+		expected: p.Recall,
+		late:     p.Late,
+	}
+}
+
+// setting is the cheapest of calibrated settings, cheapest first, that promises a recall.
+// What decoded rows do not tell apart no search brings back: where none promises it, it is
+// the cheapest that finds that share of what the best of them finds.
+func (g *generation) setting(points []CalibrationPoint, space Space, recall float64) (CalibrationPoint, bool) {
+	best := 0.0
+	for _, p := range points {
+		if p.Space != space {
 			continue
 		}
-		factor := (q.Offset + q.Limit + calibrationK - 1) / calibrationK
-		return plan{
-			ef: min(p.EF*factor, maxSearchWidth), rerank: min(p.Rerank*factor, maxSearchWidth),
-			exact:    g.report.Engine == EngineFlat && p.Rerank == 0,
-			expected: p.Recall,
-			late:     p.Late,
+		if p.Promised >= recall {
+			return p, true
+		}
+		best = max(best, p.Recall)
+	}
+	if !g.latentOnly || space != SpaceInput {
+		return CalibrationPoint{}, false
+	}
+	for _, p := range points {
+		if p.Space == space && 1-newQueryShortfall*(1-p.Recall/best) >= recall {
+			return p, true
 		}
 	}
-	return plan{exact: true, expected: 1}
+	return CalibrationPoint{}, false
 }
 
 // planAsTold follows the query's own ef and rerank; what one leaves open, the

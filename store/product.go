@@ -64,7 +64,7 @@ func lengthOf(row []float32) float64 {
 
 // findLongest keeps how long the longest row is.
 func (cal *calibration) findLongest(ctx context.Context) error {
-	return cal.c.eachRow(ctx, cal.gen, nil, func(_ []storedRecord, rows []float32) error {
+	return cal.c.eachOriginal(ctx, cal.gen, nil, func(_ []storedPoint, rows []float32) error {
 		for width := cal.rows.Cols; len(rows) > 0; rows = rows[width:] {
 			cal.gen.stats.Longest = max(cal.gen.stats.Longest, lengthOf(rows[:width]))
 		}

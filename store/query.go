@@ -35,7 +35,8 @@ type Query struct {
 	Space Space
 	// Recall is the expected share of the true nearest neighbours, from which
 	// EF and Rerank are chosen by the generation's calibration. Default: the
-	// collection's.
+	// collection's. Where originals are dropped and no setting promises it, it is the
+	// share of what the exact scan finds by decoded rows.
 	Recall float64
 	// EF is the width of the graph search, and Rerank the number of latent
 	// candidates re-scored in input space, where the choice by Recall is to be
@@ -69,8 +70,12 @@ type SearchInfo struct {
 	Engine string `json:"engine"`
 	// Exact tells that the answer is the space's exact one.
 	Exact bool `json:"exact"`
+	// Decoded tells that candidates were scored by the rows that their latents decode
+	// to, for the records are dropped.
+	Decoded bool `json:"decoded,omitempty"`
 	// ExpectedRecall is what the calibration measured for EF and Rerank on
-	// points that training never saw.
+	// points that training never saw. It is of the neighbours by the records, also where
+	// these are dropped since.
 	ExpectedRecall float64 `json:"expected_recall"`
 	EF             int     `json:"ef"`
 	Rerank         int     `json:"rerank"`

@@ -11,7 +11,9 @@ import (
 )
 
 // With says which parts of a point are read; the id always is. Vector is the
-// input vector of a vector collection, the stored latent of any other.
+// input vector of a vector collection, the stored latent of any other. Of a fitted
+// collection that drops its originals, records and input vectors are decoded: an image
+// as PNG, a vector measured by Cosine at length one.
 type With struct {
 	Payload, Record, Vector bool
 }
@@ -27,8 +29,9 @@ type ScrollQuery struct {
 // Get reads points in the order of the ids; unknown ids are left out.
 func (c *Collection) Get(ctx context.Context, with With, ids ...ID) ([]Point, error) {
 	gen := c.active.Load()
-	out := make([]Point, 0, len(ids))
+	var out []Point
 	err := c.view(func(g *ground) error {
+		slots := make([]uint32, 0, len(ids))
 		for i, id := range ids {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -40,16 +43,13 @@ func (c *Collection) Get(ctx context.Context, with With, ids ...ID) ([]Point, er
 			if err != nil {
 				return err
 			}
-			if !ok {
-				continue
+			if ok {
+				slots = append(slots, slot)
 			}
-			p, err := c.readPoint(g, slot, with, gen)
-			if err != nil {
-				return err
-			}
-			out = append(out, p)
 		}
-		return nil
+		var err error
+		out, err = c.readPoints(g, slots, with, gen)
+		return err
 	})
 	return out, err
 }
@@ -118,9 +118,11 @@ func (c *Collection) scrollFrom(g *ground, from []byte, q ScrollQuery, s *select
 		return nil, nil, err
 	}
 	looked := 0
+	var slots []uint32
 	for k, v := range keys {
-		if len(points) == scrollStep || looked == scrollLook {
-			return points, bytes.Clone(k), nil
+		if len(slots) == scrollStep || looked == scrollLook {
+			next = bytes.Clone(k)
+			break
 		}
 		looked++
 		id, err := idOfKey(k)
@@ -133,13 +135,10 @@ func (c *Collection) scrollFrom(g *ground, from []byte, q ScrollQuery, s *select
 		} else if !fits {
 			continue
 		}
-		point, err := c.readPoint(g, slot, q.With, gen)
-		if err != nil {
-			return nil, nil, err
-		}
-		points = append(points, point)
+		slots = append(slots, slot)
 	}
-	return points, nil, nil
+	points, err = c.readPoints(g, slots, q.With, gen)
+	return points, next, err
 }
 
 // keysFrom yields the keys and slots, as stored, of the ids from a key on that
@@ -175,38 +174,59 @@ func (s *selector) keysFrom(from []byte) (iter.Seq2[[]byte, []byte], error) {
 	}, nil
 }
 
-// readPoint reads a slot that holds a point.
-func (c *Collection) readPoint(g *ground, slot uint32, with With, gen *generation) (Point, error) {
-	e, ok, err := g.entry(slot)
-	if err != nil || !ok {
-		return Point{}, errors.Join(err, fmt.Errorf("%w: slot %d holds no point", ErrCorrupt, slot))
+// readPoints reads slots that hold points. Records that are dropped are decoded all at once.
+func (c *Collection) readPoints(g *ground, slots []uint32, with With, gen *generation) ([]Point, error) {
+	out := make([]Point, len(slots))
+	isVector := c.Config().isVector()
+	var contents []storedPoint
+	for i, slot := range slots {
+		e, ok, err := g.entry(slot)
+		if err != nil || !ok {
+			return nil, errors.Join(err, fmt.Errorf("%w: slot %d holds no point", ErrCorrupt, slot))
+		}
+		if out[i].ID = e.id; with.Payload {
+			if out[i].Payload, err = g.payload(slot); err != nil {
+				return nil, err
+			}
+		}
+		if !with.Vector && (!with.Record || isVector) {
+			continue
+		}
+		p, err := g.content(slot, e)
+		if err != nil {
+			return nil, err
+		}
+		if p.data == nil {
+			gen = c.active.Load() // where it came to be after the one that is asked
+		}
+		contents = append(contents, p)
 	}
-	p := Point{ID: e.id}
-	if with.Payload {
-		if p.Payload, err = g.payload(slot); err != nil {
-			return p, err
+	if gen.latentOnly {
+		return out, gen.decodePoints(out, contents, with, c.opts.Workers)
+	}
+	for i, p := range contents {
+		if err := c.fillIn(&out[i], p, with, gen); err != nil {
+			return nil, err
 		}
 	}
-	isVector := c.Config().isVector()
-	if !with.Vector && (!with.Record || isVector) {
-		return p, nil
-	}
-	record, err := g.record(slot)
-	if err != nil {
-		return p, err
-	}
+	return out, nil
+}
+
+// fillIn fills in what is asked for of a point whose record is there.
+func (c *Collection) fillIn(p *Point, stored storedPoint, with With, gen *generation) (err error) {
+	spec := c.Config().Source
 	switch {
-	case isVector:
-		v, err := c.Config().Source.Unmarshal(record)
+	case c.Config().isVector():
+		v, err := spec.Unmarshal(stored.data)
 		p.Vector, _ = v.([]float32)
-		return p, err
+		return err
 	case with.Record:
-		if p.Record, err = c.Config().Source.Unmarshal(record); err != nil {
-			return p, err
+		if p.Record, err = spec.Unmarshal(stored.data); err != nil {
+			return err
 		}
 	}
 	if with.Vector && gen.model != nil {
-		p.Vector, err = gen.rowOfSlot(g, slot)
+		_, p.Vector, err = gen.rowsOf([]storedPoint{stored}, 1, false)
 	}
-	return p, err
+	return err
 }

@@ -38,6 +38,10 @@ type Report struct {
 	RecallAt10  Versus `json:"recall_at_10"`
 	RecallAt50  Versus `json:"recall_at_50"`
 	RecallAt100 Versus `json:"recall_at_100"`
+	// Decoded is what scoring candidates by decoded rows is worth, where originals are
+	// dropped; nil where they stay. Calibration is of such scores there: recall of the
+	// neighbours by the original rows.
+	Decoded *DecodedRecall `json:"decoded,omitempty"`
 	// Int8RecallLoss is how much RecallAt10 loses by storing latents as int8; 0
 	// where they are kept as float32 because it would be too much.
 	Int8RecallLoss float64 `json:"int8_recall_loss"`
@@ -51,6 +55,13 @@ type Report struct {
 	Calibration []CalibrationPoint `json:"calibration"`
 	Engines     []EngineReport     `json:"engines"`
 	Settings    Settings           `json:"settings"`
+}
+
+// DecodedRecall is which share of a held-out point's true 10 neighbours, by the original
+// rows, are the 10 nearest: by the rows that latents decode to, and by latents alone.
+type DecodedRecall struct {
+	RecallAt10 float64 `json:"recall_at_10"`
+	LatentAt10 float64 `json:"latent_recall_at_10"`
 }
 
 // Bytes per point, in three places.

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/latentdb/latentdb/index"
@@ -14,7 +15,9 @@ import (
 const (
 	// RowsAuto is RowsMemory for vector collections while the rows take at most 1 GiB,
 	// else RowsDisk. Other collections, whose searches are of latents as a rule, have
-	// no rows: candidates are read and decoded, at microseconds each.
+	// no rows: candidates are read and decoded, at microseconds each. Nor have those
+	// that drop their originals: candidates' latents are decoded. Where such a collection
+	// asks for rows, they are the decoded ones.
 	RowsAuto = "auto"
 	// RowsMemory has them in memory.
 	RowsMemory = "ram"
@@ -43,11 +46,18 @@ const maxAutoRows = 1 << 30
 // makeRows gives a generation that is being made its rows, if the collection wants
 // them, in the form that the sample can be kept in.
 func (c *Collection) makeRows(gen *generation, sample *fitSample) error {
-	form := sample.form
+	form, constants := sample.form, sample.constants
+	if gen.latentOnly {
+		var err error
+		if form, err = c.decodedForm(gen, sample); err != nil {
+			return err
+		}
+		constants = nil
+	}
 	if c.rowsPlace(gen, form) == "" {
 		return nil
 	}
-	gen.stats.Rows, gen.stats.RowConstants = &form, sample.constants
+	gen.stats.Rows, gen.stats.RowConstants = &form, constants
 	size := float64(c.slots.Load()) * float64(gen.fitted.Width()*form.Bytes())
 	gen.rowsLater.Store(size > maxFitRows && c.rowsPlace(gen, form) == RowsMemory)
 	if err := c.emptyRows(gen); err != nil || gen.file == nil {
@@ -57,13 +67,26 @@ func (c *Collection) makeRows(gen *generation, sample *fitSample) error {
 	return gen.file.begin(int(c.slots.Load()))
 }
 
+// decodedForm is the form that decoded rows are kept in.
+func (c *Collection) decodedForm(gen *generation, sample *fitSample) (index.RowForm, error) {
+	if c.Config().Rows != RowsHalf {
+		return index.RowForm{Kind: index.RowFloat32}, nil
+	}
+	z, err := gen.indexRows(slices.Clone(sample.rows.Data))
+	if err != nil {
+		return index.RowForm{}, err
+	}
+	rows, err := gen.decode(z, c.opts.Workers)
+	return index.HalfRowForm(rows), err
+}
+
 // rowsPlace is where the rows of a generation belong; nowhere is "".
 func (c *Collection) rowsPlace(gen *generation, form index.RowForm) string {
 	cfg := c.Config()
 	place := cfg.Rows
 	if place == RowsAuto {
 		switch size := float64(c.slots.Load()) * float64(gen.fitted.Width()*form.Bytes()); {
-		case !cfg.isVector():
+		case !cfg.isVector() || cfg.DropOriginals:
 			return ""
 		case size > maxAutoRows:
 			place = RowsDisk
@@ -308,19 +331,20 @@ func (c *Collection) fillSome(gen *generation, saved *savedRows, next *[]byte) e
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
 	return c.view(func(g *ground) error {
-		var chunk []storedRecord
+		var chunk []storedPoint
 		after, err := g.entriesFrom(*next, func(slot uint32, e slotEntry) {
 			if saved.has(slot, e.seq) {
 				gen.rows.Keep(slot)
 			} else {
-				chunk = append(chunk, storedRecord{slot: slot, id: e.id})
+				chunk = append(chunk, storedPoint{slot: slot, id: e.id, seq: e.seq})
 			}
 		})
 		if *next = after; err != nil {
 			return err
 		}
 		for i := range chunk {
-			if chunk[i].data, err = g.record(chunk[i].slot); err != nil {
+			p := &chunk[i]
+			if *p, err = g.content(p.slot, slotEntry{id: p.id, seq: p.seq}); err != nil {
 				return err
 			}
 		}

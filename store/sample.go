@@ -188,24 +188,20 @@ func closest(row []float32, among [][]float32) float64 {
 	return distanceOf(Euclid, best)
 }
 
-// rowsOfFit reads the feature rows of slots that still hold the record they held
+// rowsOfFit reads the feature rows of slots that still hold the point they held
 // when the generation was fitted, up to privacyRecords of them.
 func (c *Collection) rowsOfFit(gen *generation, slots []uint32) ([][]float32, error) {
 	var out [][]float32
 	err := c.view(func(g *ground) error {
 		for _, slot := range slots {
-			e, ok, err := g.entry(slot)
+			p, ok, err := g.point(slot)
 			if err != nil {
 				return err
 			}
-			if !ok || e.seq > gen.stats.Seq {
+			if !ok || p.seq > gen.stats.Seq {
 				continue
 			}
-			record, err := g.record(slot)
-			if err != nil {
-				return err
-			}
-			row, err := gen.featureRow(record)
+			row, err := gen.featureRows([]storedPoint{p}, 1)
 			if err != nil {
 				return err
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"iter"
 	"sync"
 
@@ -15,24 +14,17 @@ import (
 // transactions keep bbolt from reusing pages and stall a growing file.
 const scanStep = 2048
 
-// storedRecord is a slot and its record's stored bytes.
-type storedRecord struct {
-	slot uint32
-	id   ID
-	data []byte
-}
-
-// eachRecord calls f with the records of all points in order of slots, up to
+// eachPoint calls f with what is stored of all points in order of slots, up to
 // scanStep at a time; the bytes are valid during the call. allow restricts it;
 // nil allows all. A point written meanwhile may or may not be seen.
-func (c *Collection) eachRecord(ctx context.Context, allow *index.Bitmap, f func([]storedRecord) error) error {
+func (c *Collection) eachPoint(ctx context.Context, allow *index.Bitmap, f func([]storedPoint) error) error {
 	next := []byte{0, 0, 0, 0}
 	for next != nil {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		err := c.view(func(g *ground) error {
-			chunk, after, err := g.recordsFrom(next, allow)
+			chunk, after, err := g.pointsFrom(next, allow)
 			next = after
 			if err != nil || len(chunk) == 0 {
 				return err
@@ -46,9 +38,9 @@ func (c *Collection) eachRecord(ctx context.Context, allow *index.Bitmap, f func
 	return nil
 }
 
-// recordsFrom reads up to scanStep slots from a key on, and the key to go on
+// pointsFrom reads up to scanStep slots from a key on, and the key to go on
 // from; nil at the end.
-func (g *ground) recordsFrom(from []byte, allow *index.Bitmap) (chunk []storedRecord, next []byte, err error) {
+func (g *ground) pointsFrom(from []byte, allow *index.Bitmap) (chunk []storedPoint, next []byte, err error) {
 	cur := g.slots.Cursor()
 	looked := 0
 	for k, v := cur.Seek(from); k != nil; k, v = cur.Next() {
@@ -64,11 +56,11 @@ func (g *ground) recordsFrom(from []byte, allow *index.Bitmap) (chunk []storedRe
 		if err != nil {
 			return nil, nil, err
 		}
-		data, err := g.record(slot)
+		p, err := g.content(slot, e)
 		if err != nil {
 			return nil, nil, err
 		}
-		chunk = append(chunk, storedRecord{slot, e.id, data})
+		chunk = append(chunk, p)
 	}
 	return chunk, nil, nil
 }
@@ -97,9 +89,12 @@ func (g *ground) entriesFrom(from []byte, f func(slot uint32, e slotEntry)) (nex
 func (c *Collection) records(ctx context.Context, allow *index.Bitmap) iter.Seq2[[]byte, error] {
 	stopped := errors.New("stopped")
 	return func(yield func([]byte, error) bool) {
-		err := c.eachRecord(ctx, allow, func(chunk []storedRecord) error {
-			for _, r := range chunk {
-				if !yield(r.data, nil) {
+		err := c.eachPoint(ctx, allow, func(chunk []storedPoint) error {
+			for _, p := range chunk {
+				if p.data == nil {
+					return ErrNoOriginals
+				}
+				if !yield(p.data, nil) {
 					return stopped
 				}
 			}
@@ -109,19 +104,6 @@ func (c *Collection) records(ctx context.Context, allow *index.Bitmap) iter.Seq2
 			yield(nil, err)
 		}
 	}
-}
-
-// featureRows decodes a chunk of records into rows, one after another.
-func (g *generation) featureRows(chunk []storedRecord, workers int) ([]float32, error) {
-	width := g.fitted.Width()
-	rows := make([]float32, width*len(chunk))
-	errs := make([]error, len(chunk))
-	inParallel(workers, len(chunk), func(i int) {
-		if err := g.fitted.Row(rows[i*width:(i+1)*width], chunk[i].data); err != nil {
-			errs[i] = fmt.Errorf("store: record of id %s: %w", chunk[i].id, err)
-		}
-	})
-	return rows, errors.Join(errs...)
 }
 
 // inParallel calls f for 0 to n-1, cut into one contiguous piece per worker.
@@ -138,9 +120,9 @@ func inParallel(workers, n int, f func(i int)) {
 	wg.Wait()
 }
 
-// eachRow is eachRecord with the feature rows under a generation's front end.
-func (c *Collection) eachRow(ctx context.Context, gen *generation, allow *index.Bitmap, f func(chunk []storedRecord, rows []float32) error) error {
-	return c.eachRecord(ctx, allow, func(chunk []storedRecord) error {
+// eachRow is eachPoint with the rows that a generation scores points by.
+func (c *Collection) eachRow(ctx context.Context, gen *generation, allow *index.Bitmap, f func(chunk []storedPoint, rows []float32) error) error {
+	return c.eachPoint(ctx, allow, func(chunk []storedPoint) error {
 		rows, err := gen.featureRows(chunk, c.opts.Workers)
 		if err != nil {
 			return err
@@ -149,7 +131,18 @@ func (c *Collection) eachRow(ctx context.Context, gen *generation, allow *index.
 	})
 }
 
-// encodeAll fills a generation's empty index from the records, as of the last
+// eachOriginal is eachPoint with the rows of the records, all of which must be there.
+func (c *Collection) eachOriginal(ctx context.Context, gen *generation, allow *index.Bitmap, f func(chunk []storedPoint, rows []float32) error) error {
+	return c.eachPoint(ctx, allow, func(chunk []storedPoint) error {
+		rows, err := gen.originals(chunk, c.opts.Workers)
+		if err != nil {
+			return err
+		}
+		return f(chunk, rows)
+	})
+}
+
+// encodeAll fills a generation's empty index from what is stored, as of the last
 // change before it began; later ones are in the change log. progress, if set,
 // is told how many points are done.
 func (c *Collection) encodeAll(ctx context.Context, gen *generation, progress func(done int)) error {
@@ -160,15 +153,15 @@ func (c *Collection) encodeAll(ctx context.Context, gen *generation, progress fu
 		return err
 	}
 	done := 0
-	err := c.eachRow(ctx, gen, nil, func(chunk []storedRecord, rows []float32) error {
-		latents, err := gen.indexRows(rows)
+	err := c.eachPoint(ctx, nil, func(chunk []storedPoint) error {
+		rows, latents, err := gen.rowsOf(chunk, c.opts.Workers, gen.rows != nil)
 		if err != nil {
 			return err
 		}
 		slots := make([]uint32, len(chunk))
-		for i, r := range chunk {
-			slots[i] = r.slot
-			gen.keepRow(r.slot, rows[i*len(rows)/len(chunk):(i+1)*len(rows)/len(chunk)])
+		for i, p := range chunk {
+			slots[i] = p.slot
+			gen.keepRow(p.slot, rows[i*len(rows)/len(chunk):(i+1)*len(rows)/len(chunk)])
 		}
 		if err := putRows(ctx, gen.index, slots, latents, c.opts.Workers); err != nil {
 			return err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -53,6 +54,9 @@ func (c *Collection) search(ctx context.Context, q Query, explain bool) (*search
 		s := &search{c: c, q: q, explain: explain, memory: memory, shown: c.showing.Load(), published: c.published.Load()}
 		s.gen = c.active.Load() // after published: a newer one costs a rescore, an older one would miss changes
 		err := s.run(ctx)
+		if errors.Is(err, ErrNoOriginals) && c.active.Load() != s.gen && attempt < 3 {
+			continue // they went with the generation that was asked
+		}
 		if err != nil || s.dropped == 0 || len(s.hits) >= q.Limit || attempt == 3 {
 			return s, err
 		}
@@ -66,8 +70,8 @@ type searchMemory struct {
 	found, best []index.Hit
 	// unscored are candidates that no row is kept of.
 	unscored []index.Hit
-	top         index.TopK
-	ids         []ID
+	top      index.TopK
+	ids      []ID
 }
 
 var searchMemories = sync.Pool{New: func() any { return new(searchMemory) }}
@@ -89,7 +93,11 @@ type search struct {
 	row    []float32 // the query's feature row
 	target []float32 // the query as the index holds rows
 	byID   bool      // the query is a stored point, which does not answer
-	allow  *index.Bitmap
+	// kept is that point's latent, where answers are made of latents alone, and mse how
+	// badly it was reconstructed.
+	kept  []float32
+	mse   float64
+	allow *index.Bitmap
 	// selection is what the filter selected, allow its slots.
 	selection selection
 	plan      plan
@@ -167,9 +175,12 @@ func (s *search) prepare(ctx context.Context) error {
 	if s.row, err = s.queryRow(); err != nil {
 		return err
 	}
-	if s.rescored() {
+	switch farAway := s.rescored() && s.metric() == Dot; {
+	case s.kept != nil && !farAway:
+		s.target = s.kept
+	case s.rescored():
 		s.target, err = s.gen.inputTarget(s.memory.latent[:0], s.c.Config().Metric, s.row)
-	} else {
+	default:
 		s.target, err = s.gen.target(s.memory.latent[:0], s.row)
 	}
 	if s.gen.model != nil { // else it is the row itself
@@ -204,11 +215,21 @@ func (s *search) queryRow() ([]float32, error) {
 			return err
 		}
 		s.byID = true
-		record, err := g.record(slots[0])
-		if err != nil {
+		p, ok, err := g.point(slots[0])
+		if err != nil || !ok {
+			return errors.Join(err, fmt.Errorf("%w: no point with id %s", ErrNotFound, s.q.ID))
+		}
+		if !s.gen.latentOnly {
+			row, err = s.gen.originals([]storedPoint{p}, 1)
 			return err
 		}
-		row, err = s.gen.featureRow(record)
+		row, s.kept, err = s.gen.rowsOf([]storedPoint{p}, 1, true)
+		if err == nil && s.explain {
+			var found []fidelity
+			if found, err = s.gen.fidelities([]storedPoint{p}, s.kept, 1); err == nil {
+				s.mse = float64(found[0].mse)
+			}
+		}
 		return err
 	})
 	return row, err
@@ -260,7 +281,7 @@ func (s *search) candidates(ctx context.Context) ([]index.Hit, error) {
 		top := &s.memory.top
 		if done, err := s.scanKept(top); done || err != nil {
 			s.memory.best = top.AppendTo(s.memory.best[:0])
-			s.plan.exact, s.plan.expected = !s.gen.lossy(), 1
+			s.plan.exact, s.plan.expected = !s.gen.lossy(), s.gen.exactRecall(SpaceInput)
 			return s.memory.best, err
 		}
 	}

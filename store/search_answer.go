@@ -114,7 +114,7 @@ func (s *search) isStrange(hits []index.Hit) bool {
 	stats, mse := &s.gen.stats, 0.0
 	if s.gen.model != nil {
 		var err error
-		if mse, err = s.gen.errorOf(s.row); err != nil {
+		if mse, err = s.error(); err != nil {
 			return false
 		}
 	}
@@ -184,11 +184,7 @@ func (s *search) refresh(g *ground, hits []index.Hit) ([]index.Hit, error) {
 // currentRow is a slot's row as it is now, beside the query's row of the same kind.
 func (s *search) currentRow(g *ground, slot uint32) (row, query []float32, err error) {
 	if s.rescored() {
-		record, err := g.record(slot)
-		if err != nil {
-			return nil, nil, err
-		}
-		row, err = s.gen.featureRow(record)
+		row, err = s.gen.featureOfSlot(g, slot)
 		return row, s.row, err
 	}
 	row, err = s.gen.rowOfSlot(g, slot)
@@ -200,19 +196,28 @@ func (s *search) materialise(g *ground, hits []index.Hit) ([]Hit, error) {
 	hits = hits[min(s.q.Offset, len(hits)):]
 	hits = hits[:min(s.q.Limit, len(hits))]
 	out := make([]Hit, 0, len(hits))
+	slots := make([]uint32, 0, len(hits))
 	with := With{Payload: !s.q.OmitPayload, Record: s.q.WithRecord, Vector: s.q.WithVector}
 	for _, h := range hits {
 		score := scoreOf(s.metric(), h.Distance)
 		if !s.passes(score) {
 			continue
 		}
-		p, err := s.c.readPoint(g, h.Slot, with, s.gen)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Hit{Point: p, Score: score})
+		out, slots = append(out, Hit{Score: score}), append(slots, h.Slot)
 	}
-	return out, nil
+	points, err := s.c.readPoints(g, slots, with, s.gen)
+	for i, p := range points {
+		out[i].Point = p
+	}
+	return out, err
+}
+
+// error is how badly the model gives the query back.
+func (s *search) error() (float64, error) {
+	if s.kept != nil {
+		return s.mse, nil
+	}
+	return s.gen.errorOf(s.row)
 }
 
 func (s *search) info() SearchInfo {
@@ -222,13 +227,14 @@ func (s *search) info() SearchInfo {
 		Filter: s.selection.info,
 	}
 	if s.plan.exact {
-		info.Engine, info.ExpectedRecall, info.EF, info.Rerank = EngineFlat, 1, 0, 0
+		info.Engine, info.ExpectedRecall, info.EF, info.Rerank = EngineFlat, s.gen.exactRecall(s.q.Space), 0, 0
 	} else {
 		info.Engine = s.gen.index.Engine()
 	}
 	if s.gen.fitted == nil {
 		return info
 	}
+	info.Decoded = s.rescored() && s.gen.latentOnly
 	if s.gen.model == nil {
 		info.Space = SpaceInput
 	}

@@ -15,7 +15,7 @@ func (s *search) rerank(found []index.Hit) ([]index.Hit, error) {
 		top.Push(h)
 	}
 	if known < len(found) {
-		if err := s.rerankStored(top, found[known:]); err != nil {
+		if err := s.rerankRest(top, found[known:]); err != nil {
 			return nil, err
 		}
 	}
@@ -23,13 +23,52 @@ func (s *search) rerank(found []index.Hit) ([]index.Hit, error) {
 	return s.memory.best, nil
 }
 
+// rerankRest scores candidates whose rows are not kept.
+func (s *search) rerankRest(top *index.TopK, found []index.Hit) error {
+	if s.gen.latentOnly {
+		return s.rerankDecoded(top, found)
+	}
+	return s.rerankStored(top, found)
+}
+
+// rerankDecoded scores candidates by what their latents decode to, all of them decoded at once.
+func (s *search) rerankDecoded(top *index.TopK, found []index.Hit) error {
+	known, rows, err := s.gen.decodeSlots(found, s.c.opts.Workers)
+	if err != nil {
+		return err
+	}
+	s.dropped += len(found) - len(known)
+	distance := s.metric().Kernel()
+	for i, h := range known {
+		top.Push(index.Hit{Slot: h.Slot, Distance: distance(s.row, rows[i*len(s.row):(i+1)*len(s.row)])})
+	}
+	return nil
+}
+
+// decodeSlots decodes the latents of hits as memory holds them; known are those that it
+// holds.
+func (g *generation) decodeSlots(hits []index.Hit, workers int) (known []index.Hit, rows []float32, err error) {
+	d := g.model.Dim()
+	z := make([]float32, 0, d*len(hits))
+	for _, h := range hits {
+		z = z[:len(z)+d]
+		if g.latentInMemory(z[len(z)-d:], h.Slot) {
+			known = append(known, h)
+		} else {
+			z = z[:len(z)-d]
+		}
+	}
+	rows, err = g.decode(z, workers)
+	return known, rows, err
+}
+
 // rerankStored scores candidates by their stored records.
 func (s *search) rerankStored(top *index.TopK, found []index.Hit) error {
 	s.readStored = true
 	return s.c.view(func(g *ground) error {
-		var chunk []storedRecord
+		var chunk []storedPoint
 		for _, h := range found {
-			e, ok, err := g.entry(h.Slot)
+			p, ok, err := g.point(h.Slot)
 			if err != nil {
 				return err
 			}
@@ -37,11 +76,7 @@ func (s *search) rerankStored(top *index.TopK, found []index.Hit) error {
 				s.dropped++
 				continue
 			}
-			data, err := g.record(h.Slot)
-			if err != nil {
-				return err
-			}
-			chunk = append(chunk, storedRecord{h.Slot, e.id, data})
+			chunk = append(chunk, p)
 		}
 		rows, err := s.gen.featureRows(chunk, s.c.opts.Workers)
 		if err != nil {
@@ -67,7 +102,7 @@ func (s *search) scanInput(ctx context.Context) ([]index.Hit, error) {
 	s.readStored = true
 	top.Reset(s.wanted())
 	distance := s.metric().Kernel()
-	err := s.c.eachRow(ctx, s.gen, s.allow, func(chunk []storedRecord, rows []float32) error {
+	err := s.c.eachRow(ctx, s.gen, s.allow, func(chunk []storedPoint, rows []float32) error {
 		for i, r := range chunk {
 			top.Push(index.Hit{Slot: r.slot, Distance: distance(s.row, rows[i*len(s.row):(i+1)*len(s.row)])})
 		}
@@ -105,7 +140,7 @@ func (s *search) scanKept(top *index.TopK) (done bool, err error) {
 		return false, nil
 	}
 	if len(rest) > 0 {
-		if err := s.rerankStored(top, rest); err != nil {
+		if err := s.rerankRest(top, rest); err != nil {
 			return false, err
 		}
 	}

@@ -48,6 +48,14 @@ func (t *tail) size() int {
 	return len(t.entries)
 }
 
+// row is what a slot changed to, nil for a point that is gone, where the tail knows of it.
+func (t *tail) row(slot uint32) (row []float32, known bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	e, known := t.entries[slot]
+	return e.row, known
+}
+
 // pending copies the entries and tells through which change they reach.
 func (t *tail) pending() (map[uint32]tailEntry, uint64) {
 	t.mu.RLock()

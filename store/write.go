@@ -389,6 +389,9 @@ func (c *Collection) show(group []*request, w *writer) *generation {
 	}
 	c.enterTail(gen, group, w)
 	c.published.Store(w.seq)
+	if len(w.changed) > 0 {
+		c.shed()
+	}
 	return gen
 }
 

@@ -77,7 +77,28 @@ func (a *app) fit(ctx context.Context, c *client.Client, name string, opts fitOp
 	if status.State != store.FitDone {
 		return fmt.Errorf("fit %s: %s", status.State, status.Error)
 	}
+	if _, err := waitShed(ctx, c, name); err != nil {
+		return err
+	}
 	return a.quality(ctx, c, name)
+}
+
+// waitShed describes a collection once the records are given up that it does not keep: a
+// command's database is closed when the command ends, and only what is open gives them up.
+func waitShed(ctx context.Context, c *client.Client, name string) (collectionInfo, error) {
+	tick := time.NewTicker(fitPoll)
+	defer tick.Stop()
+	for {
+		var i collectionInfo
+		if err := c.Do(ctx, "GET", client.Collection(name), nil, &i); err != nil || !i.Latent.Shedding {
+			return i, err
+		}
+		select {
+		case <-ctx.Done():
+			return i, ctx.Err()
+		case <-tick.C:
+		}
+	}
 }
 
 // watchFit shows a fit's progress until it has ended.

@@ -37,6 +37,7 @@ type importFlags struct {
 	distance, dim           string
 	encoder, engine, rows   string
 	recall                  float64
+	drop                    bool
 
 	batch   int
 	firstID uint64
@@ -103,6 +104,7 @@ func (f *importFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.encoder, "encoder", "", "new collection: auto, deep, linear or pca")
 	flags.StringVar(&f.engine, "engine", "", "new collection: auto, hnsw, cells, flat or coder")
 	flags.StringVar(&f.rows, "rows", "", "new collection: where rows are that candidates are scored by: auto, ram, half or disk")
+	flags.BoolVar(&f.drop, "drop-originals", false, "new collection: once it is fitted, which is done once, keep of each record only its latent")
 	flags.Var((*share)(&f.recall), "recall", "new collection: share of the true neighbours that answers aim at (default 0.95)")
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "metric" {
@@ -150,7 +152,9 @@ type latentBlock struct {
 	Encoder  embed.Encoder  `json:"encoder,omitempty"`
 	Engine   string         `json:"engine,omitempty"`
 	Rows     string         `json:"rows,omitempty"`
-	Recall   float64        `json:"recall,omitempty"`
+	// KeepOriginals is false or absent.
+	KeepOriginals *bool   `json:"keep_originals,omitempty"`
+	Recall        float64 `json:"recall,omitempty"`
 }
 
 // held is how many points the collection holds; 0 if it is not there.
@@ -178,6 +182,9 @@ func (im *importer) ensureCollection(ctx context.Context, first bulk.Row) (made 
 	}
 	block := latentBlock{Source: spec, Distance: f.distance, Encoder: embed.Encoder(f.encoder), Engine: f.engine, Rows: f.rows, Recall: f.recall}
 	block.Dim, _ = parseDim(f.dim)
+	if f.drop {
+		block.KeepOriginals = new(bool)
+	}
 	return true, im.client.Do(ctx, http.MethodPut, client.Collection(im.name), map[string]any{"latent": block}, nil)
 }
 

@@ -77,8 +77,11 @@ func (a *app) importFiles(ctx context.Context, c *client.Client, name string, fi
 	case f.fit:
 		return a.fit(ctx, c, name, fitOptions{})
 	}
-	a.notef("next: latentdb fit %s", name)
-	return nil
+	info, err := waitShed(ctx, c, name)
+	if err == nil && !(info.dropsOriginals() && info.Latent.Generation > 0) {
+		a.notef("next: latentdb fit %s", name)
+	}
+	return err
 }
 
 func newImporter(ctx context.Context, c *client.Client, name string, f importFlags) (*importer, error) {

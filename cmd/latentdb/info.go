@@ -33,7 +33,10 @@ type collectionInfo struct {
 		Engine     string          `json:"engine"`
 		Recall     float64         `json:"recall"`
 		Generation uint64          `json:"generation"`
-		Fitted     *struct {
+		// KeepOriginals tells that records stay, Shedding that some are still to go.
+		KeepOriginals *bool `json:"keep_originals"`
+		Shedding      bool  `json:"shedding"`
+		Fitted        *struct {
 			Dim     int    `json:"dim"`
 			Encoder string `json:"encoder"`
 			Engine  string `json:"engine"`
@@ -95,6 +98,22 @@ func (i collectionInfo) latentSize() any {
 	return fmt.Sprintf("%v (not fitted)", i.Latent.Dim)
 }
 
+// dropsOriginals tells that records do not stay.
+func (i collectionInfo) dropsOriginals() bool {
+	return i.Latent.KeepOriginals != nil && !*i.Latent.KeepOriginals
+}
+
+// originals says what becomes of records that do not stay.
+func originals(i collectionInfo) string {
+	switch {
+	case i.Latent.Generation == 0:
+		return "stay until the first fit"
+	case i.Latent.Shedding:
+		return "are being given up"
+	}
+	return "given up"
+}
+
 func (a *app) describe(name string, i collectionInfo) error {
 	encoder, engine := i.Latent.Encoder, i.Latent.Engine
 	if fitted := i.Latent.Fitted; fitted != nil {
@@ -113,6 +132,9 @@ func (a *app) describe(name string, i collectionInfo) error {
 	t.row("engine", engine)
 	t.row("recall target", i.Latent.Recall)
 	t.row("generation", i.Latent.Generation)
+	if i.dropsOriginals() {
+		t.row("originals", originals(i))
+	}
 	if len(i.PayloadSchema) > 0 {
 		t.row("payload indexes", i.payloadSchema())
 	}

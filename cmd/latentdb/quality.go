@@ -77,6 +77,9 @@ func reportTable(r *store.Report) *table {
 	} {
 		t.row(at.name, percent(at.share.Model), percent(at.share.PCA))
 	}
+	if d := r.Decoded; d != nil {
+		t.row("true 10 neighbours in top 10, decoded", percent(d.RecallAt10))
+	}
 	t.row("neighbours in top 10 lost by "+code(r.Settings.Code), percent(r.Int8RecallLoss))
 	t.row("bytes per point, input", r.BytesPerPoint.Input)
 	t.row("bytes per point, RAM", r.BytesPerPoint.RAM)

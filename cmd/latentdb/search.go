@@ -123,6 +123,11 @@ func (a *app) printHits(h hits) error {
 			return err
 		}
 	}
+	if s.Decoded {
+		if err := a.printf("\ncandidates scored by what their latents decode to"); err != nil {
+			return err
+		}
+	}
 	return a.printf("\ngeneration %d, %s space, %s index, exact %t, expected recall %s, ef %d, rerank %d, out of distribution %t\n",
 		s.Generation, s.Space, s.Engine, s.Exact, percent(s.ExpectedRecall), s.EF, s.Rerank, s.OutOfDistribution)
 }
