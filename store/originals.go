@@ -115,17 +115,17 @@ func (g *ground) latent(p *storedPoint, v []byte) error {
 }
 
 // putLatent puts a latent in the place of a slot's record.
-func (w *ground) putLatent(gen *generation, slot uint32, z []float32, f fidelity) error {
-	if w.latents == nil {
-		b, err := w.tx.Bucket(bucketLatents).Bucket([]byte(fieldBucketPrefix + defaultField)).CreateBucket(seqKey(gen.number))
+func (g *ground) putLatent(gen *generation, slot uint32, z []float32, f fidelity) error {
+	if g.latents == nil {
+		b, err := g.tx.Bucket(bucketLatents).Bucket([]byte(fieldBucketPrefix + defaultField)).CreateBucket(seqKey(gen.number))
 		if err != nil {
 			return err
 		}
-		w.latents, w.latentOf, b.FillPercent = b, gen.number, 0.9
+		g.latents, g.latentOf, b.FillPercent = b, gen.number, 0.9
 	}
 	code := make([]byte, gen.model.CodeSize())
 	gen.model.Code(code, z)
-	return errors.Join(w.latents.Put(slotKey(slot), sealed(f.append(nil), code)), w.records.Delete(slotKey(slot)))
+	return errors.Join(g.latents.Put(slotKey(slot), sealed(f.append(nil), code)), g.records.Delete(slotKey(slot)))
 }
 
 // deleteLatent removes what is kept in the place of a slot's record, if anything is.
