@@ -67,7 +67,7 @@ func (p *partition) searchBySteps(s *cellSearch, ranked []key, a Params, budget 
 			s.hits.keys = s.hits.keys[:0]
 			return
 		}
-		s.hits.goOn(2 * k)
+		s.hits.goOn(k)
 	}
 }
 

@@ -28,9 +28,13 @@ func (s *selection) reset(k int) {
 	s.keys, s.bound = s.keys[:0], maxKey
 }
 
-// goOn keeps the k least of the keys that are kept and those still to come.
+// goOn is for keys still to come, of which, and of those that are kept, the k least are
+// to be taken and as many kept, if there are so many below the bound.
 func (s *selection) goOn(k int) {
-	s.k, s.limit, s.bound = k, k+max(k/2, selectionRoom), maxKey
+	s.k, s.limit = 2*k, 2*k+max(k, selectionRoom)
+	if len(s.keys) < k {
+		s.bound = maxKey
+	}
 }
 
 // take removes the k least keys, or all if they are fewer, and appends them to dst in

@@ -13,7 +13,7 @@ import (
 const (
 	// lateShare is the share of held-out points whose searches may go on, and mostLate
 	// that where queries that lie off the points need more.
-	lateShare, mostLate = .01, .2
+	lateShare, mostLate = .005, .2
 	// offQueries is how many such queries are asked, at most.
 	offQueries = 64
 	// offShare is how far they lie off: so much of the way from one held-out point to

@@ -86,9 +86,9 @@ type CalibrationPoint struct {
 	// unit.
 	Microseconds float64 `json:"microseconds"`
 	Cost         float64 `json:"cost"`
-	// Late is how many of the nearest ten the latter half of such a search finds for
-	// one held-out point in a hundred at most: where it finds as many, the search goes
-	// on. 0 where a search does not go by steps.
+	// Late is how many of the nearest ten the latter half of such a search has to find
+	// for the search to go on: more than for nearly all held-out points. 0 where a
+	// search does not go by steps.
 	Late int `json:"late,omitempty"`
 }
 
