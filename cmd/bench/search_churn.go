@@ -103,11 +103,11 @@ func bytesBut(before int64, col *store.Collection) (float64, error) {
 
 func modelWeights(r *store.Report) int {
 	n := 2 * r.Features * r.Dim
-	if r.Encoder == embed.PCA {
+	if r.Encoder == string(embed.PCA) {
 		return n
 	}
 	sides := 1
-	if r.Encoder == embed.Deep {
+	if r.Encoder == string(embed.Deep) {
 		sides = 2
 	}
 	last := r.Features
