@@ -14,7 +14,7 @@ const (
 	codesBySlot  = 64
 	valuesBySlot = 4
 	// filterGrowth is the power of n/matching by which a filter makes a search wider.
-	filterGrowth = .5
+	filterGrowth = .4
 	// spareCells is how many cells more are ranked than cells of the mean size
 	// would be needed.
 	spareCells = 8
