@@ -139,7 +139,7 @@ func (cal *calibration) findTruth(ctx context.Context) error {
 			return err
 		}
 		own := func(h index.Hit) bool { return h.Slot == cal.slots[q] }
-		hits, _, err := cal.ask(ctx, cal.gen.index, SpaceLatent, q, index.Params{K: calibrationK + truthTies, Exact: true})
+		hits, err := cal.ask(ctx, cal.gen.index, SpaceLatent, q, index.Params{K: calibrationK + truthTies, Exact: true})
 		if err != nil {
 			return err
 		}
@@ -230,26 +230,23 @@ func trueSlots(hits []index.Hit) map[uint32]bool {
 	return out
 }
 
-// ask searches an index for a query's neighbours other than itself, and tells
-// what that cost.
-func (cal *calibration) ask(ctx context.Context, idx index.Index, space Space, q int, p index.Params) ([]index.Hit, index.Work, error) {
-	var work index.Work
+// ask searches an index for a query's neighbours other than itself.
+func (cal *calibration) ask(ctx context.Context, idx index.Index, space Space, q int, p index.Params) ([]index.Hit, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, work, err
+		return nil, err
 	}
 	p.K++
-	p.Work = &work
 	target := embed.Row(cal.z, q)
 	if space == SpaceInput {
 		target, p.Rough = cal.targets[q], true // as a search does
 	}
 	hits, err := idx.Search(nil, target, p)
 	if err != nil {
-		return nil, work, fmt.Errorf("store: %w", err)
+		return nil, fmt.Errorf("store: %w", err)
 	}
 	slices.SortFunc(hits, index.Hit.Compare) // as a search that wants fewer of them would choose
 	hits = slices.DeleteFunc(hits, func(h index.Hit) bool { return h.Slot == cal.slots[q] })
-	return hits[:min(len(hits), p.K-1)], work, nil
+	return hits[:min(len(hits), p.K-1)], nil
 }
 
 // found are the places among hits of the true neighbours, the first 10 of them.
@@ -311,15 +308,14 @@ func (cal *calibration) atWidth(ctx context.Context, idx index.Index, space Spac
 		k, truth = ef, cal.truthInput
 	}
 	places := make([][]int, len(cal.slots)) // of the true neighbours among the hits
-	var total work
+	var total index.Work
 	began := time.Now()
 	for q := range places {
-		hits, done, err := cal.ask(ctx, idx, space, q, index.Params{K: k, EF: ef})
+		hits, err := cal.ask(ctx, idx, space, q, index.Params{K: k, EF: ef, Work: &total})
 		if err != nil {
 			return nil, err
 		}
 		places[q] = found(truth[q], hits)
-		total.add(done)
 	}
 	asked := float64(max(1, len(places)))
 	micros := float64(time.Since(began).Microseconds()) / asked
@@ -334,7 +330,7 @@ func (cal *calibration) atWidth(ctx context.Context, idx index.Index, space Spac
 		}
 		mean, promised := promise(shares)
 		return CalibrationPoint{Space: space, Recall: mean, Promised: promised, EF: ef, Rerank: rerank,
-			Microseconds: micros, Cost: cal.gen.cost(total.each(asked), rerank)}
+			Microseconds: micros, Cost: cal.gen.cost(total, asked, rerank)}
 	}
 	if space == SpaceLatent {
 		return []CalibrationPoint{point(0)}, nil

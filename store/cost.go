@@ -3,57 +3,93 @@ package store
 import "github.com/latentdb/latentdb/index"
 
 // What a search costs, in microseconds of one core, by what it does. The constants
-// were set by hand after timings on one machine; others are faster or slower, but as
-// a rule in all of it. Choices that depend on them are the same on every machine and
-// in every run, which those of a stopwatch are not.
+// are fitted to the clock by `go run ./cmd/bench search --only 11`, which prints them and
+// checks them on other collections. Other machines are faster or slower, but as a rule in
+// all of it. Choices that depend on them are the same on every machine and in every run,
+// which those of a stopwatch are not.
 const (
-	weightCost        = 0.00009 // an encoder's weight
-	scannedCost       = 0.0011  // a row among its neighbours in memory
-	scannedByteCost   = 0.000016
-	gatheredCost      = 0.02 // a row in a place of its own
-	gatheredByteCost  = 0.00012
-	rescoredCost      = 0.05 // a candidate's row in memory
-	rescoredByteCost  = 0.00008
-	storedCost        = 2 // a candidate's stored record
-	storedFeatureCost = 0.004
 	searchCost        = 5 // whatever is asked
+	featureCost       = 0
+	weightCost        = 0.00009
+	scannedCost       = 0.0011
+	scannedByteCost   = 0.000016
+	sketchedCost      = 0.0011
+	sketchedByteCost  = 0.000016
+	gatheredCost      = 0.02
+	gatheredByteCost  = 0.00012
+	rescoredCost      = 0.05
+	rescoredByteCost  = 0.00008
+	storedCost        = 2 // not fitted: by the kind of record
+	storedFeatureCost = 0.004
 )
 
-// work is index.Work, summed or averaged.
-type work struct{ scanned, sketched, gathered float64 }
-
-func (w *work) add(done index.Work) {
-	w.scanned += float64(done.Scanned)
-	w.sketched += float64(done.Sketched)
-	w.gathered += float64(done.Gathered)
+// SearchWork is what a search did, in the terms that its cost is reckoned by: counts,
+// or their means over searches.
+type SearchWork struct {
+	// Features is the width of the query's row, Weights how many weights it was
+	// encoded by.
+	Features float64 `json:"features"`
+	Weights  float64 `json:"weights"`
+	// Scanned is how many of the index's rows were measured that lie one after
+	// another, Sketched how many were estimated by half a byte a value, and Gathered
+	// how many were fetched from a place of their own, each with its bytes in all.
+	Scanned       float64 `json:"scanned"`
+	ScannedBytes  float64 `json:"scanned_bytes"`
+	Sketched      float64 `json:"sketched"`
+	SketchedBytes float64 `json:"sketched_bytes"`
+	Gathered      float64 `json:"gathered"`
+	GatheredBytes float64 `json:"gathered_bytes"`
+	// Rescored is how many candidates were scored by feature rows that are kept, and
+	// Stored by their records, of StoredFeatures features in all.
+	Rescored       float64 `json:"rescored"`
+	RescoredBytes  float64 `json:"rescored_bytes"`
+	Stored         float64 `json:"stored"`
+	StoredFeatures float64 `json:"stored_features"`
 }
 
-func (w *work) each(n float64) work { return work{w.scanned / n, w.sketched / n, w.gathered / n} }
+func (w *SearchWork) cost() float64 {
+	return searchCost + featureCost*w.Features + weightCost*w.Weights +
+		scannedCost*w.Scanned + scannedByteCost*w.ScannedBytes +
+		sketchedCost*w.Sketched + sketchedByteCost*w.SketchedBytes +
+		gatheredCost*w.Gathered + gatheredByteCost*w.GatheredBytes +
+		rescoredCost*w.Rescored + rescoredByteCost*w.RescoredBytes +
+		storedCost*w.Stored + storedFeatureCost*w.StoredFeatures
+}
 
-// cost is what a search that does some work and scores some candidates anew costs
-// under a generation's model.
-func (g *generation) cost(w work, rerank int) float64 {
-	width := float64(g.width())
-	if g.model != nil && g.model.CodeStep() == 0 {
+// work is what so many searches did, as the index counted it, that scored so many
+// candidates each by rows and by records; their mean.
+func (g *generation) work(done index.Work, searches, rescored, stored float64) SearchWork {
+	features, width := float64(g.fitted.Width()), float64(g.width())
+	w := SearchWork{
+		Features: features, Rescored: rescored, Stored: stored, StoredFeatures: stored * features,
+		Scanned: float64(done.Scanned) / searches, Sketched: float64(done.Sketched) / searches, Gathered: float64(done.Gathered) / searches,
+	}
+	w.SketchedBytes = w.Sketched * width / 2
+	if g.model == nil || g.model.CodeStep() == 0 {
 		width *= 4
 	}
-	cost := searchCost + g.encoderCost() +
-		w.scanned*(scannedCost+scannedByteCost*width) + w.sketched*(scannedCost+scannedByteCost*width/2) + w.gathered*(gatheredCost+gatheredByteCost*width)
-	return cost + float64(rerank)*g.rescoreCost()
+	w.ScannedBytes, w.GatheredBytes = w.Scanned*width, w.Gathered*width
+	if g.model != nil {
+		w.Weights = float64(g.model.EncoderWeights())
+	}
+	if g.rows != nil {
+		w.RescoredBytes = rescored * features * float64(g.rows.Form().Bytes())
+	}
+	return w
+}
+
+// cost is what a search costs that does a share of some work, and scores some
+// candidates anew.
+func (g *generation) cost(done index.Work, searches float64, rerank int) float64 {
+	rescored, stored := float64(rerank), 0.0
+	if g.rows == nil {
+		rescored, stored = 0, rescored
+	}
+	w := g.work(done, searches, rescored, stored)
+	return w.cost()
 }
 
 // rescoreCost is what it costs to score a candidate anew.
 func (g *generation) rescoreCost() float64 {
-	features := float64(g.fitted.Width())
-	if g.rows == nil {
-		return storedCost + storedFeatureCost*features
-	}
-	return rescoredCost + rescoredByteCost*features*float64(g.rows.Form().Bytes())
-}
-
-func (g *generation) encoderCost() float64 {
-	if g.model == nil {
-		return 0
-	}
-	return weightCost * float64(g.model.EncoderWeights())
+	return g.cost(index.Work{}, 1, 1) - g.cost(index.Work{}, 1, 0)
 }

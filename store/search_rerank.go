@@ -11,6 +11,7 @@ import (
 func (s *search) rerank(found []index.Hit) ([]index.Hit, error) {
 	top := &s.memory.top
 	known := s.gen.rescore(found, s.row)
+	s.byRow += known
 	for _, h := range found[:known] {
 		top.Push(h)
 	}
@@ -47,6 +48,7 @@ func (s *search) rerankStored(top *index.TopK, found []index.Hit) error {
 		if err != nil {
 			return err
 		}
+		s.byRecord += len(chunk)
 		distance := s.metric().Kernel()
 		for i, r := range chunk {
 			top.Push(index.Hit{Slot: r.slot, Distance: distance(s.row, rows[i*len(s.row):(i+1)*len(s.row)])})
@@ -68,6 +70,7 @@ func (s *search) scanInput(ctx context.Context) ([]index.Hit, error) {
 	top.Reset(s.wanted())
 	distance := s.metric().Kernel()
 	err := s.c.eachRow(ctx, s.gen, s.allow, func(chunk []storedRecord, rows []float32) error {
+		s.byRecord += len(chunk)
 		for i, r := range chunk {
 			top.Push(index.Hit{Slot: r.slot, Distance: distance(s.row, rows[i*len(s.row):(i+1)*len(s.row)])})
 		}
@@ -103,6 +106,10 @@ func (s *search) scanKept(top *index.TopK) (done bool, err error) {
 	rest, off := s.gen.offGrid.hits(s.allow)
 	if rows.Len()+off != int(s.c.points.Load()) || !s.gen.scanRows(top, s.row, s.allow) {
 		return false, nil
+	}
+	s.byRow += rows.Len()
+	if s.allow != nil {
+		s.byRow += min(0, s.allow.Len()-rows.Len())
 	}
 	if len(rest) > 0 {
 		if err := s.rerankStored(top, rest); err != nil {

@@ -38,6 +38,7 @@ func inSteps(p index.Params, wanted int, next func([]index.Hit) bool) index.Para
 // step scores candidates and tells whether to go on.
 func (s *search) step(found []index.Hit) bool {
 	known := s.gen.rescore(found, s.row)
+	s.byRow += known
 	for _, h := range found[:known] {
 		s.memory.top.Push(h)
 	}
@@ -72,7 +73,7 @@ func (cal *calibration) lateFinds(ctx context.Context, idx index.Index, p Calibr
 	stepped := 0
 	for q := range late {
 		half := true
-		_, _, err := cal.ask(ctx, idx, SpaceInput, q, inSteps(index.Params{K: p.Rerank, EF: p.EF}, calibrationK, func(found []index.Hit) bool {
+		_, err := cal.ask(ctx, idx, SpaceInput, q, inSteps(index.Params{K: p.Rerank, EF: p.EF}, calibrationK, func(found []index.Hit) bool {
 			if !half {
 				stepped++
 				for _, h := range found {
