@@ -65,7 +65,7 @@ type Config struct {
 	// those among the first 10.
 	Reranked bool
 	// Weigh, if set, lets Auto serve Linear in place of Deep, and weighs them by what
-	// searches cost. Time: about a quarter of Deep's training more.
+	// searches cost. Time: about a sixth of Deep's training more.
 	Weigh *Weighing
 	// InputScale, per feature, turns errors into the record's own units; nil is 1.
 	InputScale []float32

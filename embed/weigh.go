@@ -35,12 +35,12 @@ type Weighed struct {
 
 const (
 	// leastGain is the share of Deep's gain over PCA in error that Linear must keep,
-	// for answers other than searches are by the same model; and most is how much a
-	// search by it may cost, beside Deep's.
+	// for answers other than searches are by the same model, and mostCost what a
+	// search by it may cost beside one by Deep.
 	leastGain, mostCost = .5, 2. / 3
 	// linearShare is how many of Deep's epochs Linear is trained for: more brought it
 	// hardly nearer on any data that was measured.
-	linearShare = .5
+	linearShare = .25
 	// mostCandidates bounds Candidates: an encoder that needs more does not serve.
 	mostCandidates = 1000
 	// inertia favours the encoder that served before.

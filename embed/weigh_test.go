@@ -2,6 +2,7 @@ package embed
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -139,7 +140,7 @@ func TestWeighingIsTheSameOnAnyNumberOfCores(t *testing.T) {
 	var first []Weighed
 	for _, workers := range []int{1, 2, 5} {
 		var seen []int
-		cfg := Config{Dim: 3, Epochs: 10, Workers: workers, Weigh: &Weighing{Recall: .95, Cost: byWeights}, Progress: func(p Progress) {
+		cfg := Config{Dim: 3, Epochs: 12, Workers: workers, Weigh: &Weighing{Recall: .95, Cost: byWeights}, Progress: func(p Progress) {
 			if p.Epoch > p.Epochs {
 				t.Errorf("epoch %d of %d", p.Epoch, p.Epochs)
 			}
@@ -158,10 +159,25 @@ func TestWeighingIsTheSameOnAnyNumberOfCores(t *testing.T) {
 			t.Errorf("%d workers: %+v, not %+v; or other weights", workers, r.Weighed, first)
 		}
 		for i, e := range seen {
-			if e != i || len(seen) != 1+10+5 {
+			if e != i || len(seen) != 1+12+3 {
 				t.Fatalf("epochs scored: %v", seen)
 			}
 		}
+	}
+}
+
+// TestCancelWhileLinearIsTrained: at once, as in any epoch.
+func TestCancelWhileLinearIsTrained(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	last := 0
+	_, err := Train(ctx, NumericLayout(12), graphOf(newRand(3), 2000, 12), Config{Dim: 3, Epochs: 4,
+		Weigh: &Weighing{Recall: .95, Cost: byWeights}, Progress: func(p Progress) {
+			if last = p.Epoch; p.Epoch == 5 {
+				cancel()
+			}
+		}})
+	if !errors.Is(err, context.Canceled) || last != 5 {
+		t.Errorf("ended in epoch %d: %v", last, err)
 	}
 }
 

@@ -330,7 +330,7 @@ func (cal *calibration) atWidth(ctx context.Context, idx index.Index, space Spac
 		}
 		mean, promised := promise(shares)
 		return CalibrationPoint{Space: space, Recall: mean, Promised: promised, EF: ef, Rerank: rerank,
-			Microseconds: micros, Cost: cal.gen.cost(total, asked, rerank)}
+			Microseconds: micros, Cost: cal.gen.cost(total, asked, ef, rerank)}
 	}
 	if space == SpaceLatent {
 		return []CalibrationPoint{point(0)}, nil

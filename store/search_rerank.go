@@ -88,7 +88,7 @@ func (s *search) scansMatching() bool {
 	}
 	matching, n := s.allow.Len(), s.gen.index.Len()
 	found := min(n, rowsPerEF*s.plan.ef*n/max(1, matching))
-	return float64(max(0, matching-s.plan.rerank))*s.gen.rescoreCost() < float64(found)*scannedCost
+	return float64(max(0, matching-s.plan.rerank))*s.gen.rescoreCost() < float64(found)*s.gen.sketchCost()
 }
 
 // rowsPerEF is about how many rows a search looks at for each of ef.

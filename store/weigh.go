@@ -26,24 +26,24 @@ func (r *fitRun) weighing(gen *generation, sample *fitSample) *embed.Weighing {
 	points, features := float64(c.points.Load()), float64(gen.fitted.Width())
 	kept := c.rowsPlace(gen, sample.form) != ""
 	w.Cost = func(m *embed.Model, candidates int) float64 {
-		did := SearchWork{Features: features, Weights: float64(m.EncoderWeights())}
-		ef, width := efPerCandidate*float64(candidates), float64(m.Dim())
+		k := float64(candidates)
+		did := searched{ef: efPerCandidate * k, kept: k, points: points, width: float64(m.Dim()), codeBytes: 1}
 		switch cfg.Engine {
 		case EngineFlat:
-			did.Scanned, did.ScannedBytes = points, points*width
+			did.scanned = points
 		case EngineHNSW:
-			did.Gathered = min(points, gatheredPerEF*ef)
-			did.GatheredBytes = did.Gathered * width
+			did.gathered = min(points, gatheredPerEF*did.ef)
 		default:
-			did.Sketched = min(points, rowsPerEF*ef)
-			did.SketchedBytes = did.Sketched * width / 2
+			did.sketched = min(points, rowsPerEF*did.ef)
 		}
+		cost := did.work()
+		cost.Weights = float64(m.EncoderWeights())
 		if kept {
-			did.Rescored, did.RescoredBytes = float64(candidates), float64(candidates)*features*float64(sample.form.Bytes())
+			cost.rescore(k, points, features*float64(sample.form.Bytes()))
 		} else {
-			did.Stored, did.StoredFeatures = float64(candidates), float64(candidates)*features
+			cost.Stored, cost.StoredFeatures = k, k*features
 		}
-		return did.cost()
+		return cost.cost()
 	}
 	return w
 }

@@ -142,14 +142,14 @@ func TestExplainedWork(t *testing.T) {
 		info := mustSearch(t, c, q).Info
 		scored := map[bool]float64{true: float64(len(vectors)), false: float64(q.Rerank)}[q.Exact]
 		w := info.Work
-		if w.Rescored+w.Stored != scored || w.Features != float64(len(vectors[3])) || w.Weights != float64(gen.model.EncoderWeights()) {
+		if w.Rescored+w.Stored != scored || w.Weights != float64(gen.model.EncoderWeights()) {
 			t.Errorf("%+v: %+v", q, w)
 		}
-		if looked := w.Scanned + w.Sketched + w.Gathered; (looked == 0) != q.Exact {
+		if looked := w.Scanned + w.Blocked + w.Sketched + w.Gathered; (looked == 0) != q.Exact {
 			t.Errorf("%+v looked at %v rows of the index", q, looked)
 		}
 		more := w
-		more.Rescored, more.RescoredBytes = more.Rescored+100, more.RescoredBytes+100*w.Features
+		more.rescore(w.Rescored+100, 1500, 4*sharedWidth)
 		if info.Cost != w.cost() || more.cost() <= info.Cost {
 			t.Errorf("%+v costs %v, more work %v", w, info.Cost, more.cost())
 		}

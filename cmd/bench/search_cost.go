@@ -117,6 +117,7 @@ func (s *searching) family(ctx context.Context, i int, set *searchSet) (open []*
 			return open, nil, err
 		}
 		open = append(open, member)
+		settle() // until all rows are in memory
 		for _, q := range costSettings(engine) {
 			c := &costed{family: i, engine: engine, query: q, of: member, asked: queries,
 				what: fmt.Sprintf("%s, %s, %s ef %d rerank %d", f.set, name, q.Space, q.EF, q.Rerank)}

@@ -3,12 +3,12 @@ package main
 import "github.com/latentdb/latentdb/store"
 
 // costTerms are the constants of store/cost.go that are fitted, by termsOf.
-var costTerms = [...]string{"searchCost", "featureCost", "weightCost", "scannedCost", "scannedByteCost",
-	"sketchedCost", "sketchedByteCost", "gatheredCost", "gatheredByteCost", "rescoredCost", "rescoredByteCost"}
+var costTerms = [...]string{"searchCost", "weightCost", "scannedCost", "scannedByteCost", "insertedCost", "blockedCost", "blockedByteCost",
+	"sketchedCost", "sketchedByteCost", "gatheredCost", "orderedCost", "rescoredCost", "rescoredByteCost"}
 
 func termsOf(w store.SearchWork) [len(costTerms)]float64 {
-	return [...]float64{1, w.Features, w.Weights, w.Scanned, w.ScannedBytes,
-		w.Sketched, w.SketchedBytes, w.Gathered, w.GatheredBytes, w.Rescored, w.RescoredBytes}
+	return [...]float64{1, w.Weights, w.Scanned, w.ScannedBytes, w.Inserted, w.Blocked, w.BlockedBytes,
+		w.SketchedFar, w.SketchedBytes, w.GatheredFar, w.Ordered, w.RescoredFar, w.RescoredBytes}
 }
 
 // costConstants are what each term costs, in microseconds.

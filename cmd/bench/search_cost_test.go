@@ -9,7 +9,7 @@ import (
 // TestCostsAreFoundAgain: from times that they make, and none below 0 where one was.
 func TestCostsAreFoundAgain(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	want := costConstants{5, 0, .0001, .001, .00002, .0007, .00002, .02, .0001, .05, .0001}
+	want := costConstants{5, 0, .003, .00002, .05, .001, .00002, .0007, .00002, .02, .001, .05, .0001}
 	settings := make([]*costed, 0, 300)
 	for range 300 {
 		s := &costed{}
@@ -17,7 +17,7 @@ func TestCostsAreFoundAgain(t *testing.T) {
 			s.terms[i] = math.Exp(2*rng.NormFloat64()) / max(want[i], .001)
 		}
 		s.terms[0] = 1
-		s.took = []float64{want.of(s.terms) - 1e-5*s.terms[1]}
+		s.took = []float64{want.of(s.terms) - 1e-6*s.terms[1]}
 		settings = append(settings, s)
 	}
 	got := fitCosts(settings)
