@@ -45,8 +45,8 @@
 //
 // The params of a search are Qdrant's "hnsw_ef" and "exact", and "recall",
 // "rerank", "space" and "explain", which adds "search" to the result, and in it
-// how the filter was answered. Writes are on disk and visible when they are
-// answered, unless wait=false in the query string or the body says not to wait;
+// how the filter was answered, and what work that was. Writes are on disk and visible
+// when they are answered, unless wait=false in the query string or the body says not to wait;
 // likewise an index is made. Filters mean the same before and without. Bodies
 // ignore unknown fields, as Qdrant does, save within "filter" and "latent".
 //

@@ -190,7 +190,9 @@ func (t *trainer) descend(ctx context.Context, pca, current *Model, r recipe) (m
 	}
 	lowest, lowestAt := math.Inf(1), 0 // whether or not a checkpoint was kept
 	d := newDescent(current, t.layout, r, t.cfg.Workers)
+	ran := 0
 	for epoch := 1; epoch <= r.epochs; epoch++ {
+		ran = epoch
 		loss, err := t.epoch(ctx, d, epoch, r)
 		if err != nil {
 			return nil, "", err
@@ -217,6 +219,7 @@ func (t *trainer) descend(ctx context.Context, pca, current *Model, r recipe) (m
 			break
 		}
 	}
+	t.epochs += ran
 	kept := model.settings.Kept
 	model.settings = Settings{Hidden: r.hidden, Batch: r.batch, Epochs: r.epochs, LearningRate: r.rate, Seed: t.cfg.Seed, Kept: kept}
 	return model, why, nil
@@ -241,7 +244,9 @@ func (t *trainer) epoch(ctx context.Context, d *descent, epoch int, r recipe) (f
 }
 
 func (t *trainer) report(p Progress) {
-	if t.cfg.Progress != nil {
-		t.cfg.Progress(p)
+	if t.cfg.Progress == nil || p.Epoch == 0 && t.epochs > 0 {
+		return
 	}
+	p.Epoch, p.Epochs = p.Epoch+t.epochs, p.Epochs+t.epochs
+	t.cfg.Progress(p)
 }

@@ -80,11 +80,8 @@ func newExaminer(ctx context.Context, base *Model, inputScale []float32, queries
 // score evaluates a model. With int8 set, the latents are rounded to their int8
 // codes first.
 func (e *examiner) score(ctx context.Context, m *Model, int8 bool) (Evaluation, error) {
-	zq, zr := NewMatrix(e.queries.Rows, m.dim), NewMatrix(e.references.Rows, m.dim)
-	if err := encodeParallel(ctx, m, zq, e.queries, e.workers); err != nil {
-		return Evaluation{}, err
-	}
-	if err := encodeParallel(ctx, m, zr, e.references, e.workers); err != nil {
+	zq, zr, err := e.encode(ctx, m)
+	if err != nil {
 		return Evaluation{}, err
 	}
 	if int8 {
@@ -107,7 +104,7 @@ func (e *examiner) score(ctx context.Context, m *Model, int8 bool) (Evaluation, 
 		for i, truth := range e.truth {
 			wanted += len(truth)
 			for _, r := range lists[i][:min(cut.r, len(lists[i]))] {
-				if _, ok := slices.BinarySearch(truth, r); ok {
+				if contains(truth, r) {
 					found++
 				}
 			}
@@ -115,6 +112,20 @@ func (e *examiner) score(ctx context.Context, m *Model, int8 bool) (Evaluation, 
 		*cut.dst = float64(found) / float64(max(1, wanted))
 	}
 	return out, nil
+}
+
+// encode gives the latents of queries and references.
+func (e *examiner) encode(ctx context.Context, m *Model) (zq, zr blas32.General, err error) {
+	zq, zr = NewMatrix(e.queries.Rows, m.dim), NewMatrix(e.references.Rows, m.dim)
+	if err = encodeParallel(ctx, m, zq, e.queries, e.workers); err == nil {
+		err = encodeParallel(ctx, m, zr, e.references, e.workers)
+	}
+	return zq, zr, err
+}
+
+func contains(ascending []uint32, v uint32) bool {
+	_, found := slices.BinarySearch(ascending, v)
+	return found
 }
 
 // measureError decodes the latents and compares them with the queries' rows.

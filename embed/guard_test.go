@@ -46,7 +46,7 @@ func TestFinalScoreMayOverruleTheEpochs(t *testing.T) {
 	for i := range worse.enc.w.Data {
 		worse.enc.w.Data[i] += float32(tr.rng.NormFloat64())
 	}
-	r, err := tr.finish(context.Background(), worse, pca, "chosen")
+	r, err := tr.finish(context.Background(), pca, trained{worse, "chosen"})
 	if err != nil || r.Model != pca || r.Learned != r.PCA || r.Model.Settings().Reason == "chosen" {
 		t.Fatalf("a worse network is returned: %+v, %v", r, err)
 	}

@@ -250,6 +250,13 @@ func (m *Model) withNetworks(encoder Encoder, hidden []int, rng *rand.Rand) *Mod
 	return out
 }
 
+// asLinear is a copy without the encoder's perceptron.
+func (m *Model) asLinear() *Model {
+	out := m.clone()
+	out.encoder, out.mlpE = Linear, nil
+	return out
+}
+
 // clone copies the model and its weights.
 func (m *Model) clone() *Model {
 	return &Model{

@@ -8,7 +8,8 @@ type Encoder string
 // The encoders.
 const (
 	// Auto chooses: Deep, or PCA where there is too little data for more or
-	// where training did not beat PCA on held-out rows.
+	// where training did not beat PCA on held-out rows; or Linear, where Config.Weigh
+	// is set.
 	Auto Encoder = "auto"
 	// PCA is the projection on the first principal components, and back.
 	PCA Encoder = "pca"

@@ -74,7 +74,7 @@ func (p *partition) rankCells(s *cellSearch, want int, w *Work) {
 	s.order.reset(want)
 	c, centres := p.coarse, max(leastCentres, centresPerCell*want)
 	if c == nil || centres > len(p.cells)/2 {
-		w.scan(len(p.cells))
+		w.block(len(p.cells))
 		p.rank.scan(&s.order, s.query, &p.centres, nil)
 		return
 	}
@@ -89,7 +89,7 @@ func (p *partition) rankCells(s *cellSearch, want int, w *Work) {
 		p.rank.scan(&s.order, s.query, l, nil)
 		looked += l.len()
 	}
-	w.scan(len(c.cells) + looked)
+	w.block(len(c.cells) + looked)
 }
 
 // wantedCells is how many cells of n rows in all are ranked to scan some rows.

@@ -169,7 +169,7 @@ func (p *partition) scanCells(s *cellSearch, order []key, a Params, budget int) 
 }
 
 func (p *partition) scanCell(s *cellSearch, l *rowList, a Params) {
-	a.Work.scan(l.len())
+	a.Work.block(l.len())
 	p.rows.scan(&s.hits, s.query, l, a.Allow)
 }
 

@@ -242,7 +242,7 @@ func TestManyCells(t *testing.T) {
 		var work Work
 		p := Params{K: 20, EF: 40, Work: &work, Rough: rough}
 		hits, err := x.Search(nil, queries[:dim], p)
-		if centres := work.Scanned + work.Sketched - 1400; err != nil || len(hits) != 20 || centres > len(x.part.cells)*3/4 {
+		if centres := work.Blocked + work.Sketched - 1400; err != nil || len(hits) != 20 || centres > len(x.part.cells)*3/4 {
 			t.Errorf("%d hits, %v: %+v, some %d of %d centres", len(hits), err, work, centres, len(x.part.cells))
 		}
 	}

@@ -67,15 +67,22 @@ type Params struct {
 // Work is what searches cost, whatever the clock says: what a model of their cost
 // goes by.
 type Work struct {
-	// Scanned is how many rows were measured that lie one after another, Sketched
-	// how many of them were estimated, by half a byte a value; Gathered how many had
+	// Scanned is how many rows were measured that lie one after another, Blocked how
+	// many that lie in blocks, several of which one instruction measures, and Sketched
+	// how many of such were estimated, by half a byte a value; Gathered how many had
 	// each to be fetched from a place of its own.
-	Scanned, Sketched, Gathered int
+	Scanned, Blocked, Sketched, Gathered int
 }
 
 func (w *Work) scan(rows int) {
 	if w != nil {
 		w.Scanned += rows
+	}
+}
+
+func (w *Work) block(rows int) {
+	if w != nil {
+		w.Blocked += rows
 	}
 }
 

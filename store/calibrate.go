@@ -125,26 +125,23 @@ func newCalibration(ctx context.Context, c *Collection, gen *generation, sample 
 	return cal, cal.findTruth(ctx)
 }
 
-// ask searches an index for a query's neighbours other than itself, and tells
-// what that cost.
-func (cal *calibration) ask(ctx context.Context, idx index.Index, space Space, q int, p index.Params) ([]index.Hit, index.Work, error) {
-	var work index.Work
+// ask searches an index for a query's neighbours other than itself.
+func (cal *calibration) ask(ctx context.Context, idx index.Index, space Space, q int, p index.Params) ([]index.Hit, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, work, err
+		return nil, err
 	}
 	p.K++
-	p.Work = &work
 	target := embed.Row(cal.z, q)
 	if space == SpaceInput {
 		target, p.Rough = cal.targets[q], true // as a search does
 	}
 	hits, err := idx.Search(nil, target, p)
 	if err != nil {
-		return nil, work, fmt.Errorf("store: %w", err)
+		return nil, fmt.Errorf("store: %w", err)
 	}
 	slices.SortFunc(hits, index.Hit.Compare) // as a search that wants fewer of them would choose
 	hits = slices.DeleteFunc(hits, func(h index.Hit) bool { return h.Slot == cal.slots[q] })
-	return hits[:min(len(hits), p.K-1)], work, nil
+	return hits[:min(len(hits), p.K-1)], nil
 }
 
 // found are the places among hits of the true neighbours, the first 10 of them.
@@ -210,15 +207,14 @@ func (cal *calibration) atWidth(ctx context.Context, idx index.Index, space Spac
 		k, truth = ef, cal.truthInput
 	}
 	lists := make([][]index.Hit, len(cal.slots))
-	var total work
+	var total index.Work
 	began := time.Now()
 	for q := range lists {
-		hits, done, err := cal.ask(ctx, idx, space, q, index.Params{K: k, EF: ef})
+		hits, err := cal.ask(ctx, idx, space, q, index.Params{K: k, EF: ef, Work: &total})
 		if err != nil {
 			return nil, err
 		}
 		lists[q] = hits
-		total.add(done)
 	}
 	asked := float64(max(1, len(lists)))
 	micros := float64(time.Since(began).Microseconds()) / asked
@@ -243,7 +239,7 @@ func (cal *calibration) atWidth(ctx context.Context, idx index.Index, space Spac
 		}
 		mean, promised := promise(shares)
 		out[i] = CalibrationPoint{Space: space, Recall: mean, Promised: promised, EF: ef, Rerank: rerank,
-			Microseconds: micros, Cost: cal.gen.cost(total.each(asked), rerank)}
+			Microseconds: micros, Cost: cal.gen.cost(total, asked, ef, rerank)}
 	}
 	return out, nil
 }

@@ -37,7 +37,7 @@ func (cal *calibration) findTruth(ctx context.Context) error {
 			return err
 		}
 		own := func(h index.Hit) bool { return h.Slot == cal.slots[q] }
-		latent, _, err := cal.ask(ctx, cal.gen.index, SpaceLatent, q, index.Params{K: calibrationK + truthTies, Exact: true})
+		latent, err := cal.ask(ctx, cal.gen.index, SpaceLatent, q, index.Params{K: calibrationK + truthTies, Exact: true})
 		if err != nil {
 			return err
 		}

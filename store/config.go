@@ -103,7 +103,9 @@ type Config struct {
 	// Dim is the latent size, 1 to MaxDim. Default 0: chosen by Fit as the
 	// smallest of 8, 16, 32, 64, 128, 256 that meets Recall.
 	Dim int
-	// Encoder is the model's kind. Default embed.Auto.
+	// Encoder is the model's kind. Default embed.Auto: Deep, or PCA where that is not
+	// beaten; of vectors, whose latents only pick candidates, Linear where it keeps half
+	// of what Deep gains over PCA at least, and makes a search a third cheaper.
 	Encoder embed.Encoder
 	// Engine is the index of the latents. Default "auto".
 	Engine string

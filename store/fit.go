@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"gonum.org/v1/gonum/blas/blas32"
-
 	"github.com/latentdb/latentdb/embed"
 )
 
@@ -269,7 +267,7 @@ func (r *fitRun) make(ctx context.Context) (_ *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	result, err := r.train(ctx, gen, sample.rows)
+	result, err := r.train(ctx, gen, sample)
 	if err != nil {
 		return nil, err
 	}
@@ -311,7 +309,7 @@ func (r *fitRun) make(ctx context.Context) (_ *Report, err error) {
 	return gen.report, c.switchTo(gen, true)
 }
 
-func (r *fitRun) train(ctx context.Context, gen *generation, rows blas32.General) (*embed.Result, error) {
+func (r *fitRun) train(ctx context.Context, gen *generation, sample *fitSample) (*embed.Result, error) {
 	cfg := r.c.Config()
 	tc := embed.Config{
 		Encoder: cfg.Encoder, Dim: cfg.Dim, Recall: cfg.Recall, Epochs: r.opts.Epochs, Seed: r.seed(),
@@ -329,6 +327,7 @@ func (r *fitRun) train(ctx context.Context, gen *generation, rows blas32.General
 	if r.from != nil {
 		tc.From, tc.Dim, tc.Encoder = r.from.model, 0, embed.Auto // its own
 	}
+	tc.Weigh = r.weighing(gen, sample)
 	began := time.Now()
 	tc.Progress = func(p embed.Progress) {
 		if !p.Scored {
@@ -341,7 +340,7 @@ func (r *fitRun) train(ctx context.Context, gen *generation, rows blas32.General
 			}
 		})
 	}
-	result, err := embed.Train(ctx, gen.fitted.Layout(), rows, tc)
+	result, err := embed.Train(ctx, gen.fitted.Layout(), sample.rows, tc)
 	if errors.Is(err, embed.ErrData) {
 		return nil, fmt.Errorf("%w: %w", ErrTooFew, err)
 	}

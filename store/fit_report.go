@@ -17,7 +17,7 @@ func (r *fitRun) firstReport(gen *generation, result *embed.Result, sample *fitS
 		MSE: Versus{learned.MSE, pca.MSE}, MSEInput: Versus{learned.MSEInput, pca.MSEInput},
 		RecallAt10: Versus{learned.Recall10, pca.Recall10}, RecallAt50: Versus{learned.Recall50, pca.Recall50},
 		RecallAt100:    Versus{learned.Recall100, pca.Recall100},
-		Int8RecallLoss: codeLoss(result),
+		Int8RecallLoss: codeLoss(result), Encoders: encoderReports(result),
 		Settings: Settings{Settings: gen.model.Settings(), Recall: r.c.Config().Recall,
 			DimReason: result.DimReason, SampledRows: sample.rows.Rows, Code: codeName(result)},
 	}

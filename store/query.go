@@ -84,6 +84,10 @@ type SearchInfo struct {
 	// ExpectedRecall may not hold. The distance is not looked at under a filter, by
 	// Dot, or where a tenth of the points have gone since the fit.
 	OutOfDistribution bool `json:"out_of_distribution"`
+	// Work is what the search did, and Cost what that takes, in about microseconds, by the
+	// model that choices go by; decoding the query, to tell how well it fits, is no part.
+	Work SearchWork `json:"work"`
+	Cost float64    `json:"cost"`
 	// Filter says how the filter was answered; nil without one.
 	Filter *FilterInfo `json:"filter,omitempty"`
 }

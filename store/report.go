@@ -54,7 +54,10 @@ type Report struct {
 	// Calibration is what a query's recall buys, cheapest first.
 	Calibration []CalibrationPoint `json:"calibration"`
 	Engines     []EngineReport     `json:"engines"`
-	Settings    Settings           `json:"settings"`
+	// Encoders are those that were weighed, where the encoder was to be chosen for a
+	// vector collection; settings.encoder_reason tells why one of them serves.
+	Encoders []EncoderReport `json:"encoders,omitempty"`
+	Settings Settings        `json:"settings"`
 }
 
 // DecodedRecall is which share of a held-out point's true 10 neighbours, by the original

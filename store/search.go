@@ -102,7 +102,11 @@ type search struct {
 	selection selection
 	plan      plan
 	dropped   int
-	stepped   int // how often candidates were scored, where that goes by steps
+	// work is what the index did, if that is asked for; byRow and byRecord are how
+	// many candidates were scored by rows that are kept and by records.
+	work            index.Work
+	byRow, byRecord int
+	stepped         int // how often candidates were scored, where that goes by steps
 	// readStored tells that hits were scored by stored records, which may be of
 	// changes that are committed and not visible yet.
 	readStored bool
@@ -303,6 +307,9 @@ func (s *search) candidates(ctx context.Context) ([]index.Hit, error) {
 }
 
 func (s *search) nearest(p index.Params) (hits []index.Hit, err error) {
+	if s.explain {
+		p.Work = &s.work
+	}
 	s.memory.found, err = s.gen.nearest(s.memory.found[:0], s.target, p, s.c)
 	return s.memory.found, err
 }

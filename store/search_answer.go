@@ -239,5 +239,8 @@ func (s *search) info() SearchInfo {
 		info.Space = SpaceInput
 	}
 	info.OutOfDistribution = s.strange
+	info.Work = s.gen.work(s.work, 1, s.plan.ef, max(s.wanted(), s.plan.rerank))
+	s.gen.score(&info.Work, float64(s.byRow), float64(s.byRecord))
+	info.Cost = info.Work.cost()
 	return info
 }

@@ -11,6 +11,7 @@ import (
 func (s *search) rerank(found []index.Hit) ([]index.Hit, error) {
 	top := &s.memory.top
 	known := s.gen.rescore(found, s.row)
+	s.byRow += known
 	for _, h := range found[:known] {
 		top.Push(h)
 	}
@@ -82,6 +83,7 @@ func (s *search) rerankStored(top *index.TopK, found []index.Hit) error {
 		if err != nil {
 			return err
 		}
+		s.byRecord += len(chunk)
 		distance := s.metric().Kernel()
 		for i, r := range chunk {
 			top.Push(index.Hit{Slot: r.slot, Distance: distance(s.row, rows[i*len(s.row):(i+1)*len(s.row)])})
@@ -103,6 +105,7 @@ func (s *search) scanInput(ctx context.Context) ([]index.Hit, error) {
 	top.Reset(s.wanted())
 	distance := s.metric().Kernel()
 	err := s.c.eachRow(ctx, s.gen, s.allow, func(chunk []storedPoint, rows []float32) error {
+		s.byRecord += len(chunk)
 		for i, r := range chunk {
 			top.Push(index.Hit{Slot: r.slot, Distance: distance(s.row, rows[i*len(s.row):(i+1)*len(s.row)])})
 		}
@@ -120,7 +123,7 @@ func (s *search) scansMatching() bool {
 	}
 	matching, n := s.allow.Len(), s.gen.index.Len()
 	found := min(n, rowsPerEF*s.plan.ef*n/max(1, matching))
-	return float64(max(0, matching-s.plan.rerank))*s.gen.rescoreCost() < float64(found)*scannedCost
+	return float64(max(0, matching-s.plan.rerank))*s.gen.rescoreCost() < float64(found)*s.gen.sketchCost()
 }
 
 // rowsPerEF is about how many rows a search looks at for each of ef.
@@ -138,6 +141,10 @@ func (s *search) scanKept(top *index.TopK) (done bool, err error) {
 	rest, off := s.gen.offGrid.hits(s.allow)
 	if rows.Len()+off != int(s.c.points.Load()) || !s.gen.scanRows(top, s.row, s.allow) {
 		return false, nil
+	}
+	s.byRow += rows.Len()
+	if s.allow != nil {
+		s.byRow += min(0, s.allow.Len()-rows.Len())
 	}
 	if len(rest) > 0 {
 		if err := s.rerankRest(top, rest); err != nil {

@@ -31,6 +31,7 @@ func inSteps(p index.Params, wanted int, next func([]index.Hit) bool) index.Para
 // step scores candidates and tells whether to go on.
 func (s *search) step(found []index.Hit) bool {
 	known := s.gen.rescore(found, s.row)
+	s.byRow += known
 	for _, h := range found[:known] {
 		s.memory.top.Push(h)
 	}

@@ -29,7 +29,7 @@ func searchSuite(ctx context.Context, b *bench) (err error) {
 		number string
 		run    func(context.Context) error
 	}{{"1", s.digitSpeed}, {"2", s.wordSpeed}, {"3", s.millionSpeed}, {"4", s.smallSpeed}, {"5", s.others}, {"6", s.raw},
-		{"7", s.filters}, {"8", s.churn}, {"9", s.promises}, {"10", s.cores}} {
+		{"7", s.filters}, {"8", s.churn}, {"9", s.promises}, {"10", s.cores}, {"11", s.costs}} {
 		if !b.wants(part.number) {
 			continue
 		}

@@ -110,34 +110,13 @@ func (s *searching) quickest(ctx context.Context, set string) (*arena, *contende
 	return a, best(mine, ours, unbounded, targets)[0], err
 }
 
-// collection opens one, and fits it where it is not kept from another run.
+// collection opens one, with all it may be asked.
 func (a *arena) collection(ctx context.Context, name string, cfg store.Config) (*contender, error) {
-	root, remove := a.keep, func() error { return nil }
-	if root == "" {
-		var err error
-		if root, err = os.MkdirTemp("", "bench"); err != nil {
-			return nil, err
-		}
-		remove = func() error { return os.RemoveAll(root) }
-	}
-	dir := filepath.Join(root, a.set.name+"-"+strings.NewReplacer(", ", "-", " ", "-").Replace(name))
-	c := &contender{name: name, library: ours, config: cfg}
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		if c.seconds, err = a.fit(ctx, dir, name, cfg); err != nil {
-			return nil, errors.Join(err, os.RemoveAll(dir), remove())
-		}
-	}
-	before := heldBytes()
-	db, err := store.Open(dir, &store.Options{NoAutoFit: true})
+	c, before, err := a.open(ctx, name, cfg, a.fitOptions())
 	if err != nil {
-		return nil, errors.Join(err, remove())
+		return nil, err
 	}
-	c.db, c.remove = db, remove
-	col, err := db.Collection(name)
-	if err != nil {
-		return nil, errors.Join(err, c.close())
-	}
-	c.collection = col
+	col := c.collection
 	qs, err := c.setKnobs(ctx, a)
 	if err != nil {
 		return nil, errors.Join(err, c.close())
@@ -159,8 +138,35 @@ func (a *arena) collection(ctx context.Context, name string, cfg store.Config) (
 	return c, nil
 }
 
+// open opens a collection, and fits it where it is not kept from another run. before
+// is the memory that the program held then.
+func (a *arena) open(ctx context.Context, name string, cfg store.Config, opts *store.FitOptions) (c *contender, before int64, err error) {
+	root, remove := a.keep, func() error { return nil }
+	if root == "" {
+		if root, err = os.MkdirTemp("", "bench"); err != nil {
+			return nil, 0, err
+		}
+		remove = func() error { return os.RemoveAll(root) }
+	}
+	dir := filepath.Join(root, a.set.name+"-"+strings.NewReplacer(", ", "-", " ", "-").Replace(name))
+	c = &contender{name: name, library: ours, config: cfg, remove: remove}
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		if c.seconds, err = a.fit(ctx, dir, name, cfg, opts); err != nil {
+			return nil, 0, errors.Join(err, os.RemoveAll(dir), remove())
+		}
+	}
+	before = heldBytes()
+	if c.db, err = store.Open(dir, &store.Options{NoAutoFit: true}); err != nil {
+		return nil, 0, errors.Join(err, remove())
+	}
+	if c.collection, err = c.db.Collection(name); err != nil {
+		return nil, 0, errors.Join(err, c.close())
+	}
+	return c, before, nil
+}
+
 // fit makes the collection, and gives the CPU seconds of encoding and indexing.
-func (a *arena) fit(ctx context.Context, dir, name string, cfg store.Config) (building float64, err error) {
+func (a *arena) fit(ctx context.Context, dir, name string, cfg store.Config, opts *store.FitOptions) (building float64, err error) {
 	db, err := store.Open(dir, &store.Options{NoAutoFit: true})
 	if err != nil {
 		return 0, err
@@ -173,7 +179,6 @@ func (a *arena) fit(ctx context.Context, dir, name string, cfg store.Config) (bu
 	if err := upsertRows(ctx, col, a.set.base, 0); err != nil {
 		return 0, err
 	}
-	opts := a.fitOptions()
 	stage, last := "read", mark()
 	next := func(to string) {
 		seconds := last.since()
