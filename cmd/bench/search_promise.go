@@ -17,7 +17,7 @@ import (
 
 // promises measures what queries get that ask for a recall: those of every set,
 // and others that are unlike its rows, but for those that the answer itself says
-// so of.
+// so of; kinds of queries of which next to none is left say nothing.
 func (s *searching) promises(ctx context.Context) error {
 	var usual, strange [3]*float64
 	for _, name := range []string{"mnist", "words", "million", "cifar", "openai", "bert"} {
@@ -38,19 +38,19 @@ func (s *searching) promises(ctx context.Context) error {
 		}
 		for _, c := range mine {
 			for i, asked := range promised {
-				got, flagged, err := a.kept(ctx, c, asked, a.reported)
+				got, n, err := a.kept(ctx, c, asked, a.reported)
 				if err != nil {
 					return err
 				}
 				usual[i] = least(usual[i], got-asked)
-				a.logf("%s, %s: asked for %.2f, got %.4f; %.0f %% said to be out of distribution", name, c.name, asked, got, 100*flagged)
+				a.logf("%s, %s: asked for %.2f, got %.4f of %d that are not said to be out of distribution", name, c.name, asked, got, n)
 				for kind, q := range odd {
-					got, flagged, err := a.kept(ctx, c, asked, q)
+					got, n, err := a.kept(ctx, c, asked, q)
 					if err != nil {
 						return err
 					}
-					a.logf("%s, %s, %s: asked for %.2f, got %.4f; %.0f %% said to be out of distribution", name, c.name, kind, asked, got, 100*flagged)
-					if flagged < 1 {
+					a.logf("%s, %s, %s: asked for %.2f, got %.4f of %d that are not said to be out of distribution", name, c.name, kind, asked, got, n)
+					if n >= fewest {
 						strange[i] = least(strange[i], got-asked)
 					}
 				}
@@ -68,6 +68,9 @@ func (s *searching) promises(ctx context.Context) error {
 	return nil
 }
 
+// fewest is how many queries a mean recall is of at least.
+const fewest = 10
+
 func least(v *float64, x float64) *float64 {
 	if v == nil {
 		return &x
@@ -76,16 +79,14 @@ func least(v *float64, x float64) *float64 {
 }
 
 // kept is the recall of the queries that are not said to be out of distribution,
-// and the share of those that are.
-func (a *arena) kept(ctx context.Context, c *contender, want float64, q queries) (recall, flagged float64, err error) {
-	n, asked := 0.0, 0.0
+// and how many they are.
+func (a *arena) kept(ctx context.Context, c *contender, want float64, q queries) (recall float64, n int, err error) {
 	for i := range q.rows.Rows {
 		res, err := c.collection.Explain(ctx, store.Query{Vector: embed.Row(q.rows, i), Limit: neighbours, Recall: want, OmitPayload: true})
 		if err != nil {
 			return 0, 0, err
 		}
-		if asked++; res.Info.OutOfDistribution {
-			flagged++
+		if res.Info.OutOfDistribution {
 			continue
 		}
 		n++
@@ -94,7 +95,7 @@ func (a *arena) kept(ctx context.Context, c *contender, want float64, q queries)
 			break // the others would take all day, and find all too
 		}
 	}
-	return recall / max(1, n), flagged / max(1, asked), nil
+	return recall / float64(max(1, n)), n, nil
 }
 
 // oddQueries are rows unlike the set's: with noise of half and all the rows' own
