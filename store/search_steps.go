@@ -15,7 +15,7 @@ const (
 	mostSteps = 5
 	// stepCandidates is how many candidates a search by steps scores at least for each
 	// neighbour that is wanted: of fewer, any half has some of the nearest.
-	stepCandidates = 2.4
+	stepCandidates = 3.2
 )
 
 // steps tells whether the search goes by steps.
