@@ -183,8 +183,7 @@ func (cal *calibration) curve(ctx context.Context, idx index.Index, space Space)
 	})
 	for i := range points {
 		if space == SpaceInput && !cal.gen.latentOnly {
-			var err error
-			if points[i].Late, err = cal.late(ctx, idx, points[i]); err != nil {
+			if err := cal.setLate(ctx, idx, &points[i]); err != nil {
 				return nil, err
 			}
 		}

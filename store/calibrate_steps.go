@@ -52,24 +52,22 @@ type stepQuery struct {
 	own uint64
 }
 
-// late is how many of the nearest the latter half of a search must find for it to go on:
+// setLate sets how many of the nearest the latter half of a search must find for it to go on:
 // more than for all but lateShare of the held-out points; or than for all but mostLate,
 // where queries off the points would else find less than is promised. 0 where the engine
-// does not go by steps.
-func (cal *calibration) late(ctx context.Context, idx index.Index, p CalibrationPoint) (int, error) {
+// does not go by steps. Where nearlyAll is promised, and those queries find less all the
+// same, less is promised.
+func (cal *calibration) setLate(ctx context.Context, idx index.Index, p *CalibrationPoint) error {
 	finds := make([]int, 0, len(cal.slots))
 	for q := range cal.slots {
 		found, err := cal.findsByStep(ctx, idx, p, stepQuery{cal.targets[q], cal.truthInput[q], uint64(cal.slots[q])}, 2)
-		if err != nil {
-			return 0, err
-		}
-		if len(found) < 2 {
-			return 0, nil
+		if err != nil || len(found) < 2 {
+			return err
 		}
 		finds = append(finds, found[1])
 	}
 	if len(finds) == 0 {
-		return 0, nil
+		return nil
 	}
 	slices.Sort(finds)
 	last := float64(len(finds) - 1)
@@ -78,14 +76,18 @@ func (cal *calibration) late(ctx context.Context, idx index.Index, p Calibration
 	for _, q := range cal.off {
 		found, err := cal.findsByStep(ctx, idx, p, q, mostSteps)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		off = append(off, found)
 	}
 	for late > least && recallGoingOn(off, late) < p.Promised-offSlack {
 		late--
 	}
-	return late, nil
+	p.Late = late
+	if p.Promised >= nearlyAll {
+		p.Promised = min(p.Promised, recallGoingOn(off, late)+offSlack)
+	}
+	return nil
 }
 
 // recallGoingOn is the share of the nearest that queries find which go on after some
@@ -106,7 +108,7 @@ func recallGoingOn(found [][]int, late int) float64 {
 }
 
 // findsByStep is how many of the nearest each step of a search finds.
-func (cal *calibration) findsByStep(ctx context.Context, idx index.Index, p CalibrationPoint, q stepQuery, steps int) (finds []int, err error) {
+func (cal *calibration) findsByStep(ctx context.Context, idx index.Index, p *CalibrationPoint, q stepQuery, steps int) (finds []int, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

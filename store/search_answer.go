@@ -61,8 +61,8 @@ const (
 	// are, counted in squares: what lies between the points has more of them about as
 	// near as its nearest.
 	widening = 1.5
-	// mostWidening bounds it.
-	mostWidening = 8
+	// mostWidening bounds it, and mostForNearlyAll where nearlyAll is asked for.
+	mostWidening, mostForNearlyAll = 8, 16
 	// nearlyAll is the recall from which on every query that is farther than half of
 	// the held-out points is searched again.
 	nearlyAll = .98
@@ -76,9 +76,9 @@ func (s *search) widen(hits []index.Hit) bool {
 	}
 	far, known := s.reach(hits)
 	usual, kept := s.gen.stats.Spread[s.q.Space]
-	limit := usual.Most
+	limit, most := usual.Most, float64(mostWidening)
 	if s.q.Recall >= nearlyAll {
-		limit = usual.Half
+		limit, most = usual.Half, mostForNearlyAll
 	}
 	if !known || !kept || far <= limit {
 		return false
@@ -87,7 +87,7 @@ func (s *search) widen(hits []index.Hit) bool {
 	if s.metric() == Manhattan {
 		power *= 2
 	}
-	factor := min(math.Pow(float64(far/usual.Half), power), mostWidening)
+	factor := min(math.Pow(float64(far/usual.Half), power), most)
 	s.plan.ef = min(int(factor*float64(s.plan.ef)), maxSearchWidth)
 	s.plan.rerank = min(int(factor*float64(s.plan.rerank)), maxSearchWidth)
 	return true
