@@ -25,9 +25,12 @@ const (
 	orderedCost       = 0.000803
 	rescoredCost      = 0.0195
 	rescoredByteCost  = 1.46e-05
-	storedCost        = 2 // not fitted: by the kind of record
+	// Not fitted: set by hand after timings of records of some kinds, and of latents that
+	// are decoded together.
+	storedCost        = 2
 	storedFeatureCost = 0.004
-	decodedWeightCost = 0.000025 // nor this: a decoder's weight, of a candidate among others
+	decodedCost       = 0.05
+	decodedWeightCost = 0.000025
 )
 
 // SearchWork is what a search did, in the terms that its cost is reckoned by: counts,
@@ -58,15 +61,15 @@ type SearchWork struct {
 	GatheredFar float64 `json:"gathered_far"`
 	Ordered     float64 `json:"ordered"`
 	// Rescored is how many candidates were scored by feature rows that are kept, and
-	// Stored by their records, of StoredFeatures features in all.
+	// Stored by their records, of StoredFeatures features in all, and Decoded by what
+	// their latents decode to, by as many weights in all.
 	Rescored       float64 `json:"rescored"`
 	RescoredFar    float64 `json:"rescored_far"`
 	RescoredBytes  float64 `json:"rescored_bytes"`
 	Stored         float64 `json:"stored"`
 	StoredFeatures float64 `json:"stored_features"`
-	// DecodedWeights is how many weights candidates were decoded by, where answers are
-	// made of latents alone.
-	DecodedWeights float64 `json:"decoded_weights,omitempty"`
+	Decoded        float64 `json:"decoded"`
+	DecodedWeights float64 `json:"decoded_weights"`
 }
 
 func (w *SearchWork) cost() float64 {
@@ -77,7 +80,7 @@ func (w *SearchWork) cost() float64 {
 		gatheredCost*w.GatheredFar + orderedCost*w.Ordered +
 		rescoredCost*w.RescoredFar + rescoredByteCost*w.RescoredBytes +
 		storedCost*w.Stored + storedFeatureCost*w.StoredFeatures +
-		decodedWeightCost*w.DecodedWeights
+		decodedCost*w.Decoded + decodedWeightCost*w.DecodedWeights
 }
 
 // far is how far the rows of a table are.
@@ -119,14 +122,13 @@ func (g *generation) work(done index.Work, searches float64, ef, kept int) Searc
 	return w
 }
 
-// score adds that candidates were scored anew, by rows that are kept and by records, or by
-// what their latents decode to.
-func (g *generation) score(w *SearchWork, byRow, byRecord float64) {
+// score adds that candidates were scored anew, by rows that are kept, by records and by
+// what latents decode to.
+func (g *generation) score(w *SearchWork, byRow, byRecord, byDecoding float64) {
 	features := float64(g.fitted.Width())
-	if g.latentOnly {
-		w.DecodedWeights = byRecord * float64(g.model.DecoderWeights())
-	} else {
-		w.Stored, w.StoredFeatures = byRecord, byRecord*features
+	w.Stored, w.StoredFeatures = byRecord, byRecord*features
+	if w.Decoded = byDecoding; byDecoding > 0 {
+		w.DecodedWeights = byDecoding * float64(g.model.DecoderWeights())
 	}
 	if g.rows != nil {
 		w.rescore(byRow, float64(g.index.Len()), features*float64(g.rows.Form().Bytes()))
@@ -141,10 +143,13 @@ func (w *SearchWork) rescore(candidates, rows, bytes float64) {
 // cost is what one of so many searches costs, and to score some candidates anew.
 func (g *generation) cost(done index.Work, searches float64, ef, rerank int) float64 {
 	w := g.work(done, searches, ef, max(rerank, calibrationK))
-	if g.rows == nil {
-		g.score(&w, 0, float64(rerank))
-	} else {
-		g.score(&w, float64(rerank), 0)
+	switch candidates := float64(rerank); {
+	case g.rows != nil:
+		g.score(&w, candidates, 0, 0)
+	case g.latentOnly:
+		g.score(&w, 0, 0, candidates)
+	default:
+		g.score(&w, 0, candidates, 0)
 	}
 	return w.cost()
 }

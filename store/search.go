@@ -102,11 +102,11 @@ type search struct {
 	selection selection
 	plan      plan
 	dropped   int
-	// work is what the index did, if that is asked for; byRow and byRecord are how
-	// many candidates were scored by rows that are kept and by records.
-	work            index.Work
-	byRow, byRecord int
-	stepped         int // how often candidates were scored, where that goes by steps
+	// work is what the index did, if that is asked for; the others are how
+	// many candidates were scored by rows that are kept, by records and by decoding.
+	work                        index.Work
+	byRow, byRecord, byDecoding int
+	stepped                     int // how often candidates were scored, where that goes by steps
 	// readStored tells that hits were scored by stored records, which may be of
 	// changes that are committed and not visible yet.
 	readStored bool

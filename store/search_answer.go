@@ -240,7 +240,7 @@ func (s *search) info() SearchInfo {
 	}
 	info.OutOfDistribution = s.strange
 	info.Work = s.gen.work(s.work, 1, s.plan.ef, max(s.wanted(), s.plan.rerank))
-	s.gen.score(&info.Work, float64(s.byRow), float64(s.byRecord))
+	s.gen.score(&info.Work, float64(s.byRow), float64(s.byRecord), float64(s.byDecoding))
 	info.Cost = info.Work.cost()
 	return info
 }

@@ -39,6 +39,7 @@ func (s *search) rerankDecoded(top *index.TopK, found []index.Hit) error {
 		return err
 	}
 	s.dropped += len(found) - len(known)
+	s.byDecoding += len(known)
 	distance := s.metric().Kernel()
 	for i, h := range known {
 		top.Push(index.Hit{Slot: h.Slot, Distance: distance(s.row, rows[i*len(s.row):(i+1)*len(s.row)])})

@@ -12,11 +12,12 @@ const (
 	gatheredPerEF = 16
 )
 
-// weighing tells training what searches cost, where latents only pick candidates.
+// weighing tells training what searches cost, where latents only pick candidates. Where
+// they are all that is kept, they answer too.
 func (r *fitRun) weighing(gen *generation, sample *fitSample) *embed.Weighing {
 	c := r.c
 	cfg := c.Config()
-	if cfg.defaultSpace() != SpaceInput {
+	if cfg.defaultSpace() != SpaceInput || cfg.DropOriginals {
 		return nil
 	}
 	w := &embed.Weighing{Recall: 1 - (1-cfg.Recall)/newQueryShortfall}

@@ -133,6 +133,22 @@ func TestAutoEncoderOfOthers(t *testing.T) {
 	}
 }
 
+// TestAutoEncoderOfLatentsAlone: they answer themselves, and candidates are decoded.
+func TestAutoEncoderOfLatentsAlone(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	rows := laidOut(rng, curves(rng, 1500, 12), 384)
+	col := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: 3, DropOriginals: true})
+	mustUpsert(t, col, numbered(rows)...)
+	report, err := col.Fit(ctx, &FitOptions{Epochs: 16})
+	if err != nil || report.Encoder != "deep" || report.Encoders != nil {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	info := mustSearch(t, col, Query{Vector: rows[3], Space: SpaceInput, EF: 40, Rerank: 25}).Info
+	if w := info.Work; w.Decoded != 25 || w.DecodedWeights != 25*float64(col.active.Load().model.DecoderWeights()) || w.Rescored+w.Stored > 0 || info.Cost != w.cost() {
+		t.Errorf("%+v costs %v", w, info.Cost)
+	}
+}
+
 // TestExplainedWork: what is said of a search is what it did.
 func TestExplainedWork(t *testing.T) {
 	c, vectors, _ := sharedVectors(t)
