@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// lateShare is the share of held-out points whose searches may go on, and mostLate
-	// that where queries that lie off the points need more.
-	lateShare, mostLate = .005, .2
+	// mostLate is the share of held-out points whose searches may go on, where queries
+	// that lie off the points need more; where they do not, none does.
+	mostLate = .2
 	// offQueries is how many such queries are asked, at most.
 	offQueries = 64
 	// offShare is how far they lie off: so much of the way from one held-out point to
@@ -52,11 +52,11 @@ type stepQuery struct {
 	own uint64
 }
 
-// setLate sets how many of the nearest the latter half of a search must find for it to go on:
-// more than for all but lateShare of the held-out points; or than for all but mostLate,
-// where queries off the points would else find less than is promised. 0 where the engine
-// does not go by steps. Where nearlyAll is promised, and those queries find less all the
-// same, less is promised.
+// setLate sets how many of the nearest the latter half of a search must find for it to
+// go on: more than for any of the held-out points; or than for all but mostLate of them,
+// where queries off the points would else find less than is promised. It is 0 where the
+// engine does not go by steps. Where nearlyAll is promised, and those queries find less
+// all the same, less is promised.
 func (cal *calibration) setLate(ctx context.Context, idx index.Index, p *CalibrationPoint) error {
 	finds := make([]int, 0, len(cal.slots))
 	for q := range cal.slots {
@@ -70,8 +70,8 @@ func (cal *calibration) setLate(ctx context.Context, idx index.Index, p *Calibra
 		return nil
 	}
 	slices.Sort(finds)
-	last := float64(len(finds) - 1)
-	late, least := 1+finds[int(last*(1-lateShare))], 1+finds[int(last*(1-mostLate))]
+	last := len(finds) - 1
+	late, least := 1+finds[last], 1+finds[int(float64(last)*(1-mostLate))]
 	var off [][]int
 	for _, q := range cal.off {
 		found, err := cal.findsByStep(ctx, idx, p, q, mostSteps)
