@@ -61,17 +61,18 @@ func (cal *calibration) setLate(ctx context.Context, idx index.Index, p *Calibra
 	finds := make([]int, 0, len(cal.slots))
 	for q := range cal.slots {
 		found, err := cal.findsByStep(ctx, idx, p, stepQuery{cal.targets[q], cal.truthInput[q], uint64(cal.slots[q])}, 2)
-		if err != nil || len(found) < 2 {
+		if err != nil {
 			return err
+		}
+		if len(found) < 2 {
+			break
 		}
 		finds = append(finds, found[1])
 	}
-	if len(finds) == 0 {
+	steps := len(finds) > 0 && len(finds) == len(cal.slots)
+	if !steps && p.Promised < nearlyAll {
 		return nil
 	}
-	slices.Sort(finds)
-	last := len(finds) - 1
-	late, least := 1+finds[last], 1+finds[int(float64(last)*(1-mostLate))]
 	var off [][]int
 	for _, q := range cal.off {
 		found, err := cal.findsByStep(ctx, idx, p, q, mostSteps)
@@ -80,12 +81,17 @@ func (cal *calibration) setLate(ctx context.Context, idx index.Index, p *Calibra
 		}
 		off = append(off, found)
 	}
-	for late > least && recallGoingOn(off, late) < p.Promised-offSlack {
-		late--
+	if steps {
+		slices.Sort(finds)
+		last := len(finds) - 1
+		least := 1 + finds[int(float64(last)*(1-mostLate))]
+		p.Late = 1 + finds[last]
+		for p.Late > least && recallGoingOn(off, p.Late) < p.Promised-offSlack {
+			p.Late--
+		}
 	}
-	p.Late = late
 	if p.Promised >= nearlyAll {
-		p.Promised = min(p.Promised, recallGoingOn(off, late)+offSlack)
+		p.Promised = min(p.Promised, recallGoingOn(off, p.Late)+offSlack)
 	}
 	return nil
 }
@@ -107,13 +113,14 @@ func recallGoingOn(found [][]int, late int) float64 {
 	return float64(sum) / float64(calibrationK*len(found))
 }
 
-// findsByStep is how many of the nearest each step of a search finds.
+// findsByStep is how many of the nearest each step of a search finds; a search that does
+// not go by steps is one.
 func (cal *calibration) findsByStep(ctx context.Context, idx index.Index, p *CalibrationPoint, q stepQuery, steps int) (finds []int, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	left := calibrationK // any of the true ones that are as far as the 10th
-	params := inSteps(index.Params{K: p.Rerank, EF: p.EF, Rough: true}, calibrationK, func(found []index.Hit) bool {
+	step := func(found []index.Hit) bool {
 		n := 0
 		for _, h := range found {
 			if q.truth[h.Slot] && uint64(h.Slot) != q.own && n < left {
@@ -123,7 +130,13 @@ func (cal *calibration) findsByStep(ctx context.Context, idx index.Index, p *Cal
 		left -= n
 		finds = append(finds, n)
 		return len(finds) < steps
-	})
-	_, err = idx.Search(nil, q.target, params)
+	}
+	params := index.Params{K: p.Rerank, EF: p.EF, Rough: true}
+	hits, err := idx.Search(nil, q.target, inSteps(params, calibrationK, step))
+	if len(finds) == 0 && err == nil {
+		if hits, err = idx.Search(nil, q.target, params); err == nil {
+			step(hits)
+		}
+	}
 	return finds, err
 }

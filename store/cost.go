@@ -12,19 +12,19 @@ import (
 // all of it. Choices that depend on them are the same on every machine and in every run,
 // which those of a stopwatch are not.
 const (
-	searchCost        = 7.87 // whatever is asked
-	weightCost        = 5.52e-05
-	scannedCost       = 0.00204
-	scannedByteCost   = 2.38e-05
-	insertedCost      = 0.0408
-	blockedCost       = 0.000439
-	blockedByteCost   = 1.94e-05
-	sketchedCost      = 0.000417
-	sketchedByteCost  = 1.81e-05
-	gatheredCost      = 0.00815
-	orderedCost       = 0.000803
-	rescoredCost      = 0.0195
-	rescoredByteCost  = 1.46e-05
+	searchCost       = 7.87 // whatever is asked
+	weightCost       = 5.52e-05
+	scannedCost      = 0.00204
+	scannedByteCost  = 2.38e-05
+	insertedCost     = 0.0408
+	blockedCost      = 0.000439
+	blockedByteCost  = 1.94e-05
+	sketchedCost     = 0.000417
+	sketchedByteCost = 1.81e-05
+	gatheredCost     = 0.00815
+	orderedCost      = 0.000803
+	rescoredCost     = 0.0195
+	rescoredByteCost = 1.46e-05
 	// Not fitted: set by hand after timings of records of some kinds, and of latents that
 	// are decoded together.
 	storedCost        = 2

@@ -109,8 +109,12 @@ func (s *search) reach(hits []index.Hit) (float32, bool) {
 }
 
 // isStrange tells whether the query is unlike nearly all held-out points: farther from
-// the points, worse reconstructed, or both taken together.
+// the points, worse reconstructed, or both taken together, or one whose search went on
+// more than once.
 func (s *search) isStrange(hits []index.Hit) bool {
+	if s.stepped > usualSteps {
+		return true
+	}
 	stats, mse := &s.gen.stats, 0.0
 	if s.gen.model != nil {
 		var err error

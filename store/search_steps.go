@@ -13,6 +13,8 @@ const (
 	// mostSteps bounds a search: half of what is planned, all, twice as much, 4 and 8
 	// times.
 	mostSteps = 5
+	// usualSteps is how many the searches of nearly all held-out points take at most.
+	usualSteps = 3
 	// stepCandidates is how many candidates a search by steps scores at least for each
 	// neighbour that is wanted: of fewer, any half has some of the nearest.
 	stepCandidates = 3.2
