@@ -126,13 +126,21 @@ func (r *Rows) Reserve(n int) {
 	if r.Size(n) <= r.Size(first<<pageBits) {
 		return
 	}
-	memory := make([]byte, r.Size(n)-r.Size(first<<pageBits))
-	adviseHuge(memory)
-	r.reserved = append(r.reserved, memory)
-	for _, data := range r.cut(memory) {
-		r.pages = append(r.pages, &rowPage{data: data})
+	page := r.Size(1)
+	for left := r.Size(n) - r.Size(first<<pageBits); left > 0; {
+		memory := make([]byte, min(left, max(1, reservedPiece/page)*page))
+		left -= len(memory)
+		adviseHuge(memory)
+		r.reserved = append(r.reserved, memory)
+		for _, data := range r.cut(memory) {
+			r.pages = append(r.pages, &rowPage{data: data})
+		}
 	}
 }
+
+// reservedPiece is about how much room is made in one piece, which is given back only
+// once all its slots are gone.
+const reservedPiece = 64 << 20
 
 // Settle is for when the rows are there that room was reserved for: it has the memory
 // in huge pages, if the system has them.

@@ -2,6 +2,7 @@ package index
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 )
@@ -82,4 +83,34 @@ func TestThinPages(t *testing.T) {
 	memory := make([]byte, rows.Size(pageSize))
 	rows.Move(memory)
 	compare("moved")
+}
+
+// TestReservedRoomIsGivenBack: slots that are gone in a row give their room back while
+// others stay.
+func TestReservedRoomIsGivenBack(t *testing.T) {
+	const pages, dim = 48, 1024
+	r, err := NewRows(dim, L2, RowForm{Kind: RowFloat32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Reserve(pages * pageSize)
+	row := make([]float32, dim)
+	for p := range pages {
+		r.Put(uint32(p*pageSize), row)
+	}
+	r.Settle()
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for p := range pages * 3 / 4 {
+		r.Delete(uint32(p * pageSize))
+	}
+	if after := heap(); after > before/2 {
+		t.Errorf("%d MB are held of %d, of which three quarters are gone", after>>20, before>>20)
+	}
+	runtime.KeepAlive(r)
 }

@@ -198,6 +198,16 @@ type file interface {
 
 // loadFile decodes a body that begins at start, while another goroutine verifies it.
 func loadFile(f file, start int64, h Header, engine Engine) (Index, error) {
+	// Arrays are made by the length that is left, so it must be there.
+	switch end, err := f.Seek(0, io.SeekEnd); {
+	case err != nil:
+		return nil, readError(err)
+	case uint64(max(0, end-start)) < h.Length:
+		return nil, readError(io.ErrUnexpectedEOF)
+	}
+	if _, err := f.Seek(start, io.SeekStart); err != nil {
+		return nil, readError(err)
+	}
 	verified := make(chan error, 1)
 	go func() { verified <- verify(io.NewSectionReader(f, start, int64(h.Length)), h) }()
 	idx, err := engine.Load(&bodyReader{r: f, left: int64(h.Length)})

@@ -35,6 +35,20 @@ func TestLoadDoesNotTrustLengths(t *testing.T) {
 	}
 }
 
+// TestLoadDoesNotTrustALengthWithCounts gives counts for which only the length that a
+// header claims has room.
+func TestLoadDoesNotTrustALengthWithCounts(t *testing.T) {
+	for _, engine := range []Engine{Flat, HNSW, Cells} {
+		for _, count := range []uint32{1 << 16, 1 << 28, math.MaxUint32} {
+			h := Header{Format: snapshotFormat, Engine: engine.Name, Length: math.MaxInt64 - headerSize}
+			r := bytes.NewReader(append(h.encode(), hugeCounts(count)...))
+			if _, _, err := Load(r, engine); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s, count %d: %v, want ErrCorrupt", engine.Name, count, err)
+			}
+		}
+	}
+}
+
 // hugeCounts is a valid configuration with the same count over and over after it.
 func hugeCounts(count uint32) []byte {
 	var b bytes.Buffer

@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -24,30 +26,51 @@ type selectionCache struct {
 }
 
 // selectionKey tells filters apart; "" is of one that is not kept: by ids, which needs
-// no scan, or with values that are no numbers.
+// no scan, or with values whose JSON does not tell them apart.
 func selectionKey(f *Filter) string {
-	if f.namesIDs() {
+	kinds, ok := f.valueKinds(nil)
+	if !ok {
 		return ""
 	}
 	key, err := json.Marshal(f)
 	if err != nil || bytes.Contains(key, []byte(`\ufffd`)) { // all that is no UTF-8 becomes that
 		return ""
 	}
-	return string(key)
+	return string(append(key, kinds...))
 }
 
-func (f *Filter) namesIDs() bool {
+// valueKinds appends the kinds of the values that a filter compares with, for numbers of
+// two kinds that look alike in JSON may equal different ones. It returns false where there
+// are ids, or types of others, which may look like anything.
+func (f *Filter) valueKinds(dst []byte) ([]byte, bool) {
 	if f == nil {
-		return false
+		return dst, true
 	}
-	for _, part := range [][]Condition{f.Must, f.Should, f.MustNot} {
-		for _, c := range part {
-			if len(c.HasID) > 0 || c.Filter.namesIDs() {
-				return true
-			}
+	for _, c := range slices.Concat(f.Must, f.Should, f.MustNot) {
+		ok := len(c.HasID) == 0
+		if dst, ok = appendKinds(dst, c.Match, ok); ok {
+			dst, ok = c.Filter.valueKinds(dst)
+		}
+		if !ok {
+			return dst, false
 		}
 	}
-	return false
+	return dst, true
+}
+
+func appendKinds(dst []byte, m *Match, ok bool) ([]byte, bool) {
+	if m == nil {
+		return dst, ok
+	}
+	for _, v := range slices.Concat([]any{m.Value}, m.Any, m.Except) {
+		kind := reflect.Invalid
+		if v != nil {
+			kind = reflect.TypeOf(v).Kind()
+			ok = ok && reflect.TypeOf(v).PkgPath() == ""
+		}
+		dst = append(dst, byte(kind))
+	}
+	return dst, ok
 }
 
 func (s *selectionCache) get(key string, as uint64) (selection, bool) {

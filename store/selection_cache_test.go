@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"testing"
 )
 
@@ -41,7 +42,8 @@ func TestCachedSelections(t *testing.T) {
 // TestSelectionKeys: what is no UTF-8 looks alike in JSON.
 func TestSelectionKeys(t *testing.T) {
 	seen := make(map[string]string)
-	for _, value := range []any{"a", "b", "\ufffd", "\\ufffd", 1, 1.5, "1", true, nil} {
+	for _, value := range []any{"a", "b", "\ufffd", "\\ufffd", 1, 1.5, "1", true, nil,
+		float32(.1), .1, int64(1 << 53), float64(1 << 53)} {
 		key := selectionKey(&Filter{Must: []Condition{keyEquals("k", value)}})
 		if other, twice := seen[key]; twice && key != "" {
 			t.Errorf("%v and %s have one key", value, other)
@@ -50,10 +52,30 @@ func TestSelectionKeys(t *testing.T) {
 	}
 	for _, f := range []*Filter{
 		{Must: []Condition{keyEquals("k", "\xff")}},
+		{Must: []Condition{keyEquals("k", json.Number("1"))}}, // which equals nothing
 		{Should: []Condition{{Filter: &Filter{MustNot: []Condition{{HasID: []ID{NumID(1)}}}}}}},
 	} {
 		if key := selectionKey(f); key != "" {
 			t.Errorf("%+v has the key %s", f, key)
+		}
+	}
+}
+
+// TestCachedSelectionsOfNumbers: filters whose numbers look alike in JSON select what
+// they select by themselves.
+func TestCachedSelectionsOfNumbers(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), vectorConfig())
+	vectors := curved(5, 4, 4)
+	mustUpsert(t, c,
+		Point{ID: NumID(1), Vector: vectors[0], Payload: Payload{"x": .1}},
+		Point{ID: NumID(2), Vector: vectors[1], Payload: Payload{"x": int64(1<<53 + 1)}})
+	for _, test := range []struct {
+		value any
+		want  int
+	}{{.1, 1}, {float32(.1), 0}, {.1, 1}, {int64(1 << 53), 0}, {float64(1 << 53), 1}, {int64(1 << 53), 0}} {
+		q := Query{Vector: vectors[2], Filter: &Filter{Must: []Condition{keyEquals("x", test.value)}}}
+		if hits := mustSearch(t, c, q).Hits; len(hits) != test.want {
+			t.Errorf("%T %v: %d hits, want %d", test.value, test.value, len(hits), test.want)
 		}
 	}
 }
