@@ -77,12 +77,14 @@ type SearchInfo struct {
 	// points that training never saw. It is of the neighbours by the records, also where
 	// these are dropped since.
 	ExpectedRecall float64 `json:"expected_recall"`
-	EF             int     `json:"ef"`
-	Rerank         int     `json:"rerank"`
-	// OutOfDistribution tells that the model fits the query worse than nearly all
-	// held-out points, or that its 10th neighbour is farther than theirs, so that
-	// ExpectedRecall may not hold. The distance is not looked at under a filter, by
-	// Dot, or where a tenth of the points have gone since the fit.
+	// EF and Rerank are what the search came to: more than was planned, where it went on.
+	EF     int `json:"ef"`
+	Rerank int `json:"rerank"`
+	// OutOfDistribution tells that ExpectedRecall may not hold, for the query is unlike
+	// nearly all held-out points: the model fits it worse, its 10th neighbour is farther,
+	// the two taken together are more, or its search went on more than once. The distance
+	// is not looked at under a filter, by Dot, or where a tenth of the points have gone
+	// since the fit.
 	OutOfDistribution bool `json:"out_of_distribution"`
 	// Work is what the search did, and Cost what that takes, in about microseconds, by the
 	// model that choices go by; decoding the query, to tell how well it fits, is no part.
