@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/blas/blas32"
@@ -91,7 +92,8 @@ func (cal *calibration) setLate(ctx context.Context, idx index.Index, p *Calibra
 		}
 	}
 	if p.Promised >= nearlyAll {
-		p.Promised = min(p.Promised, recallGoingOn(off, p.Late)+offSlack)
+		least := math.Nextafter(nearlyAll, 0) // who asks for less is not concerned
+		p.Promised = min(p.Promised, max(least, recallGoingOn(off, p.Late)+offSlack))
 	}
 	return nil
 }

@@ -149,13 +149,13 @@ func front(points []point) []point {
 	return out
 }
 
-// around are the knobs of the two points below and the three above each target: other
+// around are the knobs of the two points below and the five above each target: other
 // queries may find a little more or less.
 func around(curve []point, targets []float64) []int {
 	var out []int
 	for _, t := range targets {
 		above, _ := slices.BinarySearchFunc(curve, t, func(p point, t float64) int { return cmp.Compare(p.recall, t) })
-		for _, p := range curve[max(0, above-2):min(len(curve), above+3)] {
+		for _, p := range curve[max(0, above-2):min(len(curve), above+5)] {
 			if !slices.Contains(out, p.knob) {
 				out = append(out, p.knob)
 			}
