@@ -112,3 +112,27 @@ func setLate(c *Collection, late int) {
 		}
 	}
 }
+
+// TestAsksBelowNearlyAllAreKept: that queries off the points find less of nearly all is no
+// reason to scan all points where less is asked for.
+func TestAsksBelowNearlyAllAreKept(t *testing.T) {
+	const width, n = 24, 4000
+	vectors := clustered(4, n, width)
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: width, Encoder: embed.PCA, Engine: EngineHNSW, Rows: RowsMemory})
+	mustUpsert(t, c, numbered(vectors)...)
+	mustFit(t, c)
+	gen := c.active.Load()
+	cal := &calibration{c: c, gen: gen}
+	for _, v := range vectors[:20] { // queries of which nothing is found
+		cal.off = append(cal.off, stepQuery{v, map[uint32]bool{n: true}, n})
+	}
+	p := CalibrationPoint{Space: SpaceInput, EF: 20, Rerank: 20, Promised: .99}
+	if err := cal.setLate(t.Context(), gen.index, &p); err != nil || p.Promised >= nearlyAll || p.Promised < nearlyAll-.001 {
+		t.Errorf("promised %v, %v", p.Promised, err)
+	}
+	for _, recall := range []float64{.9, .95} {
+		if plan := gen.plan(Query{Space: SpaceInput, Recall: recall, Limit: 10}); plan.exact {
+			t.Errorf("recall %.2f is planned as %+v", recall, plan)
+		}
+	}
+}
