@@ -70,8 +70,7 @@ func (cal *calibration) setLate(ctx context.Context, idx index.Index, p *Calibra
 		}
 		finds = append(finds, found[1])
 	}
-	steps := len(finds) > 0 && len(finds) == len(cal.slots)
-	if !steps && p.Promised < nearlyAll {
+	if len(finds) == 0 || len(finds) < len(cal.slots) {
 		return nil
 	}
 	var off [][]int
@@ -82,14 +81,12 @@ func (cal *calibration) setLate(ctx context.Context, idx index.Index, p *Calibra
 		}
 		off = append(off, found)
 	}
-	if steps {
-		slices.Sort(finds)
-		last := len(finds) - 1
-		least := 1 + finds[int(float64(last)*(1-mostLate))]
-		p.Late = 1 + finds[last]
-		for p.Late > least && recallGoingOn(off, p.Late) < p.Promised-offSlack {
-			p.Late--
-		}
+	slices.Sort(finds)
+	last := len(finds) - 1
+	least := 1 + finds[int(float64(last)*(1-mostLate))]
+	p.Late = 1 + finds[last]
+	for p.Late > least && recallGoingOn(off, p.Late) < p.Promised-offSlack {
+		p.Late--
 	}
 	if p.Promised >= nearlyAll {
 		least := math.Nextafter(nearlyAll, 0) // who asks for less is not concerned
@@ -115,14 +112,14 @@ func recallGoingOn(found [][]int, late int) float64 {
 	return float64(sum) / float64(calibrationK*len(found))
 }
 
-// findsByStep is how many of the nearest each step of a search finds; a search that does
-// not go by steps is one.
+// findsByStep is how many of the nearest each step of a search finds; none where the engine
+// does not go by steps.
 func (cal *calibration) findsByStep(ctx context.Context, idx index.Index, p *CalibrationPoint, q stepQuery, steps int) (finds []int, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	left := calibrationK // any of the true ones that are as far as the 10th
-	step := func(found []index.Hit) bool {
+	params := inSteps(index.Params{K: p.Rerank, EF: p.EF, Rough: true}, calibrationK, func(found []index.Hit) bool {
 		n := 0
 		for _, h := range found {
 			if q.truth[h.Slot] && uint64(h.Slot) != q.own && n < left {
@@ -132,13 +129,7 @@ func (cal *calibration) findsByStep(ctx context.Context, idx index.Index, p *Cal
 		left -= n
 		finds = append(finds, n)
 		return len(finds) < steps
-	}
-	params := index.Params{K: p.Rerank, EF: p.EF, Rough: true}
-	hits, err := idx.Search(nil, q.target, inSteps(params, calibrationK, step))
-	if len(finds) == 0 && err == nil {
-		if hits, err = idx.Search(nil, q.target, params); err == nil {
-			step(hits)
-		}
-	}
+	})
+	_, err = idx.Search(nil, q.target, params)
 	return finds, err
 }

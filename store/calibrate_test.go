@@ -118,11 +118,11 @@ func setLate(c *Collection, late int) {
 func TestAsksBelowNearlyAllAreKept(t *testing.T) {
 	const width, n = 24, 4000
 	vectors := clustered(4, n, width)
-	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: width, Encoder: embed.PCA, Engine: EngineHNSW, Rows: RowsMemory})
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: width, Encoder: embed.PCA, Engine: EngineCells, Rows: RowsMemory})
 	mustUpsert(t, c, numbered(vectors)...)
 	mustFit(t, c)
 	gen := c.active.Load()
-	cal := &calibration{c: c, gen: gen}
+	cal := &calibration{c: c, gen: gen, slots: []uint32{0}, truthInput: []map[uint32]bool{{0: true}}, targets: vectors[:1]}
 	for _, v := range vectors[:20] { // queries of which nothing is found
 		cal.off = append(cal.off, stepQuery{v, map[uint32]bool{n: true}, n})
 	}

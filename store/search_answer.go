@@ -61,11 +61,12 @@ const (
 	// are, counted in squares: what lies between the points has more of them about as
 	// near as its nearest.
 	widening = 1.5
-	// mostWidening bounds it, and mostForNearlyAll where nearlyAll is asked for.
-	mostWidening, mostForNearlyAll = 8, 16
+	// mostWidening bounds it.
+	mostWidening = 8
 	// nearlyAll is the recall from which on every query that is farther than half of
-	// the held-out points is searched again.
-	nearlyAll = .98
+	// the held-out points is searched again, leastForNearlyAll times as widely at least
+	// and mostForNearlyAll times at most.
+	nearlyAll, leastForNearlyAll, mostForNearlyAll = .98, 4, 16
 )
 
 // widen makes the plan wider for a query whose 10th neighbour is farther than most, where
@@ -76,9 +77,9 @@ func (s *search) widen(hits []index.Hit) bool {
 	}
 	far, known := s.reach(hits)
 	usual, kept := s.gen.stats.Spread[s.q.Space]
-	limit, most := usual.Most, float64(mostWidening)
+	limit, least, most := usual.Most, 1., float64(mostWidening)
 	if s.q.Recall >= nearlyAll {
-		limit, most = usual.Half, mostForNearlyAll
+		limit, least, most = usual.Half, leastForNearlyAll, mostForNearlyAll
 	}
 	if !known || !kept || far <= limit {
 		return false
@@ -87,7 +88,7 @@ func (s *search) widen(hits []index.Hit) bool {
 	if s.metric() == Manhattan {
 		power *= 2
 	}
-	factor := min(math.Pow(float64(far/usual.Half), power), most)
+	factor := max(least, min(math.Pow(float64(far/usual.Half), power), most))
 	s.plan.ef = min(int(factor*float64(s.plan.ef)), maxSearchWidth)
 	s.plan.rerank = min(int(factor*float64(s.plan.rerank)), maxSearchWidth)
 	return true
