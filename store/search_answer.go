@@ -63,9 +63,9 @@ const (
 	widening = 1.5
 	// mostWidening bounds it.
 	mostWidening = 8
-	// nearlyAll is the recall from which on every query that is farther than half of
-	// the held-out points is searched again, leastForNearlyAll times as widely at least
-	// and mostForNearlyAll times at most.
+	// nearlyAll is the recall from which on every query is searched again, for near ones
+	// lie off the points too: leastForNearlyAll times as widely at least, and
+	// mostForNearlyAll times at most.
 	nearlyAll, leastForNearlyAll, mostForNearlyAll = .98, 4, 16
 )
 
@@ -79,7 +79,7 @@ func (s *search) widen(hits []index.Hit) bool {
 	usual, kept := s.gen.stats.Spread[s.q.Space]
 	limit, least, most := usual.Most, 1., float64(mostWidening)
 	if s.q.Recall >= nearlyAll {
-		limit, least, most = usual.Half, leastForNearlyAll, mostForNearlyAll
+		limit, least, most = 0, leastForNearlyAll, mostForNearlyAll
 	}
 	if !known || !kept || far <= limit {
 		return false
