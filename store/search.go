@@ -127,12 +127,14 @@ func (s *search) run(ctx context.Context) error {
 		return err
 	}
 	if s.widen(hits) {
+		before := slotsAmong(hits)
 		if hits, err = s.candidates(ctx); err != nil {
 			return err
 		}
+		s.strange = newAmong(hits, before) >= manyNew
 	}
 	if s.explain {
-		s.strange = s.isStrange(hits)
+		s.strange = s.strange || s.isStrange(hits)
 	}
 	if s.fromMemory(hits) {
 		return nil

@@ -94,6 +94,28 @@ func (s *search) widen(hits []index.Hit) bool {
 	return true
 }
 
+// manyNew is how many of the nearest a wider search has to find anew to tell that the
+// query is unlike the points.
+const manyNew = 3
+
+// slotsAmong are the slots of the nearest hits.
+func slotsAmong(hits []index.Hit) (slots [calibrationK]uint32) {
+	for i, h := range hits[:min(len(hits), calibrationK)] {
+		slots[i] = h.Slot
+	}
+	return slots
+}
+
+// newAmong is how many of the nearest hits were not among those before.
+func newAmong(hits []index.Hit, before [calibrationK]uint32) (n int) {
+	for _, h := range hits[:min(len(hits), calibrationK)] {
+		if !slices.Contains(before[:], h.Slot) {
+			n++
+		}
+	}
+	return n
+}
+
 // reach is how far the 10th neighbour is, where that can be compared with held-out
 // points': a filter leaves neighbours out, so do many points that are gone, and a product
 // is no distance.
@@ -111,7 +133,7 @@ func (s *search) reach(hits []index.Hit) (float32, bool) {
 
 // isStrange tells whether the query is unlike nearly all held-out points: farther from
 // the points, worse reconstructed, or both taken together, or one whose search went on
-// more than once.
+// more than once. (So is one of which a wider search finds much anew.)
 func (s *search) isStrange(hits []index.Hit) bool {
 	if s.stepped > usualSteps {
 		return true
