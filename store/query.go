@@ -82,9 +82,9 @@ type SearchInfo struct {
 	Rerank int `json:"rerank"`
 	// OutOfDistribution tells that ExpectedRecall may not hold, for the query is unlike
 	// nearly all held-out points: the model fits it worse, its 10th neighbour is farther,
-	// the two taken together are more, or its search went on more than once. The distance
-	// is not looked at under a filter, by Dot, or where a tenth of the points have gone
-	// since the fit.
+	// the two taken together are more, or its search went on more than once, or found much
+	// anew when it was asked again. The distance is not looked at under a filter, by Dot,
+	// or where a tenth of the points have gone since the fit.
 	OutOfDistribution bool `json:"out_of_distribution"`
 	// Work is what the search did, and Cost what that takes, in about microseconds, by the
 	// model that choices go by; decoding the query, to tell how well it fits, is no part.
