@@ -274,5 +274,6 @@ func (p *partition) noteHomes(cells []rowList) error {
 			}
 		}
 	}
+	p.cellOf.settle()
 	return nil
 }

@@ -329,3 +329,38 @@ func TestCellsLoadRefusesSpoiledColumns(t *testing.T) {
 		}
 	}
 }
+
+// TestCellsGiveBackWhatIsGone: what is left of many rows takes little more than if the
+// others had never been there, when they went and after it was saved and loaded.
+func TestCellsGiveBackWhatIsGone(t *testing.T) {
+	const n, dim = 20_000, 24
+	r := rand.New(rand.NewPCG(8, 3))
+	rows := cloud(r, n, dim, cloudCentres(r, 20, dim))
+	config := Config{Dim: dim, Step: 1. / 32}
+	for _, of20 := range []uint32{2, 11} {
+		x := madeOf(t, config, rows, slots(n))
+		var kept []float32
+		for slot := range uint32(n) {
+			if slot%20 < of20 {
+				kept = append(kept, rowAt(rows, dim, slot)...)
+			} else {
+				x.Delete(slot)
+			}
+		}
+		left := len(kept) / dim
+		fresh := madeOf(t, config, kept, slots(left))
+		var body bytes.Buffer
+		if err := x.Encode(&body); err != nil {
+			t.Fatal(err)
+		}
+		loaded, err := Cells.Load(&body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, idx := range map[string]Index{"deleted from": x, "loaded": loaded} {
+			if most := fresh.Bytes() * 13 / 10; idx.Bytes() > most || idx.Len() != left {
+				t.Errorf("%s: %d rows take %d bytes, a fresh build %d", name, idx.Len(), idx.Bytes(), fresh.Bytes())
+			}
+		}
+	}
+}

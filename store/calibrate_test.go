@@ -5,6 +5,7 @@ import (
 
 	"github.com/latentdb/latentdb/embed"
 	"github.com/latentdb/latentdb/embed/source"
+	"github.com/latentdb/latentdb/index"
 )
 
 // foundOf is the share of the true 10 neighbours that queries find.
@@ -133,6 +134,84 @@ func TestAsksBelowNearlyAllAreKept(t *testing.T) {
 	for _, recall := range []float64{.9, .95} {
 		if plan := gen.plan(Query{Space: SpaceInput, Recall: recall, Limit: 10}); plan.exact {
 			t.Errorf("recall %.2f is planned as %+v", recall, plan)
+		}
+	}
+}
+
+// TestSearchesWithoutRowsDoNotGoOn: while rows are still to be read, candidates are scored
+// by their records, and nothing tells that there is more to find.
+func TestSearchesWithoutRowsDoNotGoOn(t *testing.T) {
+	const width, n = 24, 6000
+	vectors := clustered(4, n+20, width)
+	vectors, queries := vectors[:n], vectors[n:]
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: 8, Encoder: embed.PCA, Engine: EngineCells, Rows: RowsMemory})
+	mustUpsert(t, c, numbered(vectors)...)
+	mustFit(t, c)
+	gen := c.active.Load()
+	plan := gen.plan(Query{Space: SpaceInput, Recall: .9, Limit: 10})
+	setLate(c, 1)
+	strange, gone := 0, 0
+	for _, v := range queries {
+		if info := mustSearch(t, c, Query{Vector: v, Recall: .9}).Info; info.EF >= 4*plan.ef {
+			if gone++; info.OutOfDistribution {
+				strange++
+			}
+		}
+	}
+	if gone == 0 || strange < gone {
+		t.Errorf("%d of %d searches that went on twice are of strange queries", strange, gone)
+	}
+	for slot := range gen.index.Slots() {
+		gen.rows.Delete(slot)
+	}
+	for _, v := range queries {
+		if info := mustSearch(t, c, Query{Vector: v, Recall: .9}).Info; info.EF != plan.ef {
+			t.Fatalf("planned %+v, searched with %+v", plan, info)
+		}
+	}
+	if got := foundOf(t, c, vectors, queries, Query{Recall: .9}); got < .85 {
+		t.Errorf("%.3f is found by records", got)
+	}
+}
+
+// TestStrangeInBothParts: a query that is neither too far nor too badly reconstructed may
+// be both to a degree that no held-out point is.
+func TestStrangeInBothParts(t *testing.T) {
+	const width, n = 24, 3000
+	vectors := clustered(4, n+1, width)
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Dim: 8, Encoder: embed.PCA, Engine: EngineCells, Rows: RowsMemory})
+	mustUpsert(t, c, numbered(vectors[:n])...)
+	mustFit(t, c)
+	stats, query := &c.active.Load().stats, Query{Vector: vectors[n], Recall: .9}
+	hits := mustSearch(t, c, query).Hits
+	mse, err := c.active.Load().errorOf(vectors[n])
+	if err != nil {
+		t.Fatal(err)
+	}
+	far := hits[calibrationK-1].Score * hits[calibrationK-1].Score // the score is the root
+	stats.Reach[SpaceInput], stats.UsualMSE = float32(far*1.1), mse*1.1
+	for _, limit := range []float64{1.7, 1.9} { // the query has 1.82
+		stats.Strange[SpaceInput] = limit
+		if got := mustSearch(t, c, query).Info.OutOfDistribution; got != (limit < 1.8) {
+			t.Errorf("at a limit of %v: %t", limit, got)
+		}
+	}
+}
+
+// TestNewAmong counts what a wider search found anew.
+func TestNewAmong(t *testing.T) {
+	hits := func(slots ...uint32) (out []index.Hit) {
+		for _, slot := range slots {
+			out = append(out, index.Hit{Slot: slot})
+		}
+		return out
+	}
+	before := slotsAmong(hits(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11))
+	for want, after := range [][]index.Hit{
+		hits(10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 12), hits(1, 2, 11, 3, 4), hits(20, 1, 21, 2, 3, 4, 5, 6, 7, 8),
+	} {
+		if got := newAmong(after, before); got != want {
+			t.Errorf("%d of %v are new, want %d", got, after, want)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func (g *generation) encodeTo(dst, rows []float32) ([]float32, error) {
 	z := embed.MatrixOf(slices.Grow(dst[:0], n)[:n], g.model.Dim())
 	err := g.model.Encode(z, m)
 	if errors.Is(err, embed.ErrData) {
-		err = g.encodeEach(z, m)
+		err = drawnIn(z, m, g.model.Encode)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
@@ -73,18 +73,18 @@ func (g *generation) encodeTo(dst, rows []float32) ([]float32, error) {
 	return z.Data, nil
 }
 
-// encodeEach encodes rows one by one, those whose latents overflow from a
-// thousandth as far out, or a thousandth of that.
-func (g *generation) encodeEach(z, rows blas32.General) error {
+// drawnIn runs f, which encodes or decodes, on rows one by one: those whose result
+// overflows from a thousandth as far out, or a thousandth of that.
+func drawnIn(to, from blas32.General, f func(to, from blas32.General) error) error {
 	const steps = 30 // from the largest float32 to zero
-	for i := range rows.Rows {
-		latent, row := embed.MatrixOf(embed.Row(z, i), z.Cols), slices.Clone(embed.Row(rows, i))
-		err := g.model.Encode(latent, embed.MatrixOf(row, rows.Cols))
+	for i := range from.Rows {
+		out, row := embed.MatrixOf(embed.Row(to, i), to.Cols), slices.Clone(embed.Row(from, i))
+		err := f(out, embed.MatrixOf(row, from.Cols))
 		for step := 0; errors.Is(err, embed.ErrData) && step < steps; step++ {
 			for j := range row {
 				row[j] /= 1000
 			}
-			err = g.model.Encode(latent, embed.MatrixOf(row, rows.Cols))
+			err = f(out, embed.MatrixOf(row, from.Cols))
 		}
 		if err != nil {
 			return err

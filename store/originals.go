@@ -287,24 +287,10 @@ func part(m blas32.General, i int) blas32.General {
 // a latent: one that lies so far out that its row overflows is drawn in.
 func (g *generation) decodePiece(to, from blas32.General) error {
 	err := g.model.Decode(to, from)
-	if !errors.Is(err, embed.ErrData) {
-		return err
+	if errors.Is(err, embed.ErrData) {
+		err = drawnIn(to, from, g.model.Decode)
 	}
-	const steps = 30 // from the largest float32 to zero
-	for i := range from.Rows {
-		row, z := embed.MatrixOf(embed.Row(to, i), to.Cols), slices.Clone(embed.Row(from, i))
-		err := g.model.Decode(row, embed.MatrixOf(z, from.Cols))
-		for step := 0; errors.Is(err, embed.ErrData) && step < steps; step++ {
-			for j := range z {
-				z[j] /= 1000
-			}
-			err = g.model.Decode(row, embed.MatrixOf(z, from.Cols))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // latentInMemory copies the latent of a slot, as searches see it, and tells whether there

@@ -296,6 +296,7 @@ func (s *search) candidates(ctx context.Context) ([]index.Hit, error) {
 	if s.steps() {
 		s.memory.unscored = s.memory.unscored[:0]
 		p = inSteps(p, s.wanted(), s.step)
+		s.plan.ef, s.plan.rerank = p.EF, p.K
 	}
 	found, err := s.nearest(p)
 	if err != nil {

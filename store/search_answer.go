@@ -133,7 +133,7 @@ func (s *search) reach(hits []index.Hit) (float32, bool) {
 
 // isStrange tells whether the query is unlike nearly all held-out points: farther from
 // the points, worse reconstructed, or both taken together, or one whose search went on
-// more than once. (So is one of which a wider search finds much anew.)
+// more than once.
 func (s *search) isStrange(hits []index.Hit) bool {
 	if s.stepped > usualSteps {
 		return true

@@ -44,12 +44,12 @@ func (s *search) step(found []index.Hit) bool {
 	if s.stepped > 2 {
 		s.plan.ef, s.plan.rerank = min(2*s.plan.ef, maxSearchWidth), min(2*s.plan.rerank, maxSearchWidth)
 	}
-	if s.stepped == mostSteps {
+	if s.stepped == mostSteps || s.plan.ef == maxSearchWidth {
 		return false
 	}
 	farthest, any := s.memory.top.Farthest()
 	if !any || !s.memory.top.Full() {
-		return true
+		return len(s.memory.unscored) == 0 // else it is not known what was found
 	}
 	late := 0
 	for _, h := range found[:known] {
