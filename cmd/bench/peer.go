@@ -18,6 +18,9 @@ var trainPeers []byte
 //go:embed peers/search_peers.py
 var searchPeers []byte
 
+//go:embed peers/sources_peers.py
+var sourcesPeers []byte
+
 // peer is a Python process that runs what we are compared with, one request at
 // a time, on one thread.
 type peer struct {
