@@ -63,6 +63,7 @@ type Collection struct {
 	filling     atomic.Int32 // how many of them bring to memory what searches are quicker by
 
 	payloadIndexes payloadIndexes
+	lexicon        *lexicon // nil where records have no terms
 	shedding       shedding
 
 	fits         fitState
@@ -168,6 +169,10 @@ func (c *Collection) start() error {
 	}
 	c.config.Store(&cfg)
 	if err := c.removeStrays(kept); err != nil {
+		return err
+	}
+	c.lexicon = newLexicon(cfg.Source)
+	if err := c.fillLexicon(); err != nil {
 		return err
 	}
 	if err := c.loadActive(active); err != nil {
@@ -366,7 +371,7 @@ func (c *Collection) Info(ctx context.Context) (Info, error) {
 	if gen.index != nil {
 		info.Indexed, info.RAMBytes = gen.index.Len(), gen.memory()
 	}
-	info.RAMBytes += c.ids.bytes()
+	info.RAMBytes += c.ids.bytes() + c.lexicon.bytes()
 	info.Indexed = min(info.Indexed, info.Points)
 	var err error
 	info.DiskBytes, err = dirBytes(c.dir)

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"log/slog"
 	"math"
 	"regexp"
@@ -35,6 +34,12 @@ const (
 	// SpaceLatent is Euclidean distance between latents, the learned
 	// similarity. Default of image and table collections.
 	SpaceLatent Space = "latent"
+	// SpaceLexical is the cosine between the TF-IDF vectors of records' terms. Of text.
+	SpaceLexical Space = "lexical"
+	// SpaceHybrid is the cosine between latents and that between terms together, by the
+	// share that the fit found best. Default of text collections; before a fit, and of
+	// fewer than a thousand texts, it is the lexical one.
+	SpaceHybrid Space = "hybrid"
 )
 
 // The engines a collection may ask for.
@@ -219,6 +224,8 @@ func (c Config) check() error {
 		return invalid("engine", "%q is not one of %v", c.Engine, engineNames())
 	case !slices.Contains(rowsPlaces, c.Rows):
 		return invalid("rows", "%q is not one of %v", c.Rows, rowsPlaces)
+	case c.DropOriginals && c.defaultSpace() == SpaceHybrid:
+		return invalid("keep_originals", "cannot be false for records of kind %s, which are also found by their terms", c.Source.Kind())
 	case !(c.Recall > 0 && c.Recall <= 1):
 		return invalid("recall", "is %v; it must be above 0 and at most 1", c.Recall)
 	case c.AutoFit.MinPoints < minFitPoints:
@@ -238,15 +245,20 @@ func (c Config) defaultSpace() Space {
 	if c.isVector() {
 		return SpaceInput
 	}
+	if _, lexical := c.Source.(source.Lexical); lexical {
+		return SpaceHybrid
+	}
 	return SpaceLatent
 }
+
+// spaces are all there are.
+var spaces = []Space{SpaceInput, SpaceLatent, SpaceLexical, SpaceHybrid}
 
 func (c Config) isVector() bool { return c.Source.Kind() == "vector" }
 
 func (s Space) validate() error {
-	switch s {
-	case "", SpaceInput, SpaceLatent:
+	if s == "" || slices.Contains(spaces, s) {
 		return nil
 	}
-	return invalid("space", "%q is not one of %v", string(s), fmt.Sprint([]Space{SpaceInput, SpaceLatent}))
+	return invalid("space", "%q is not one of %v", string(s), spaces)
 }

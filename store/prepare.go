@@ -116,6 +116,9 @@ func (c *Collection) preparePoints(r *request, points []Point, payloads [][]byte
 		r.upserts = append(r.upserts, preparedPoint{id: p.ID, at: i, record: record, payload: payloads[i]})
 		r.size += len(record) + len(payloads[i])
 	}
+	if err := c.lexicon.prepare(r.upserts); err != nil {
+		return err
+	}
 	r.generation = c.active.Load()
 	return r.generation.prepareRows(r.upserts)
 }

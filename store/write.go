@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/latentdb/latentdb/index/lexical"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -77,6 +78,7 @@ type preparedPoint struct {
 	// feature is the record's feature row, and row what the index gets of it,
 	// both by the generation that the point was prepared for.
 	feature, row []float32
+	terms        []lexical.Term
 }
 
 type preparedPayload struct {
@@ -371,6 +373,7 @@ func (c *Collection) show(group []*request, w *writer) *generation {
 	defer c.showing.Add(1)
 	gen := c.active.Load()
 	c.ids.follow(w.changed)
+	c.lexicon.follow(w.changed)
 	c.recent.add(w.changed)
 	c.points.Store(int64(w.points))
 	c.slots.Store(int64(w.nextSlot))
