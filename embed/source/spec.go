@@ -27,6 +27,7 @@ var kinds = []kind{
 	{"vector", plainOf[Vector], specOf[Vector], stateless},
 	{"image", plainOf[Image], specOf[Image], stateless},
 	{"table", plainOf[Table], specOf[Table], restoreTable},
+	{"text", plainOf[Text], specOf[Text], stateless},
 }
 
 // Plain gives a spec as the plain value that all code takes it for, whether it
@@ -38,7 +39,7 @@ func Plain(spec Spec) (Spec, error) {
 			return plain, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: got %T, want a Vector, Image or Table, not nil", ErrSpec, spec)
+	return nil, fmt.Errorf("%w: got %T, want a Vector, Image, Table or Text, not nil", ErrSpec, spec)
 }
 
 // plainOf is a spec of type S or *S as an S, nil for any other.

@@ -1,0 +1,137 @@
+package source
+
+import (
+	"cmp"
+	"slices"
+	"unicode/utf8"
+)
+
+// Term is one term of a record: its hashed id and how often it occurs.
+type Term struct {
+	ID uint32
+	// Count is what an index multiplies by the term's rarity: how often the term
+	// occurs, under the weight of the family it belongs to.
+	Count float32
+}
+
+// Lexical is a Spec (resolved) whose records have terms that an inverted index finds
+// them by. Terms depend on the spec alone, never on data, so an index of them outlives
+// every model.
+type Lexical interface {
+	// Terms appends a stored record's terms to dst, distinct, ascending by id.
+	Terms(dst []Term, stored []byte) ([]Term, error)
+}
+
+// Lengths in characters of the pieces of words that are terms.
+const (
+	shortestGram = 3
+	longestGram  = 5
+)
+
+// Terms are a text's words and the pieces of three to five characters of each word,
+// which has a space before and after it for that: " in", "ing" and "ng " tell prefix,
+// middle and suffix. Where a script puts no space between words, the words are the pairs
+// of neighbouring characters.
+func (t Text) Terms(dst []Term, stored []byte) ([]Term, error) {
+	text := string(stored)
+	if err := checkRecordText(text); err != nil {
+		return dst, err
+	}
+	before := len(dst)
+	words(fold(text), func(word string, run bool) {
+		unitsOf(word, run, func(unit string) {
+			dst = append(dst, Term{wordTerm(unit), 1})
+		})
+		dst = appendGrams(dst, word)
+	})
+	return append(dst[:before], distinct(dst[before:])...), nil
+}
+
+// distinct sorts terms by id and adds up what is counted more than once.
+func distinct(terms []Term) []Term {
+	slices.SortFunc(terms, func(a, b Term) int { return cmp.Compare(a.ID, b.ID) })
+	kept := terms[:0]
+	for _, t := range terms {
+		if last := len(kept) - 1; last >= 0 && kept[last].ID == t.ID {
+			kept[last].Count += t.Count
+			continue
+		}
+		kept = append(kept, t)
+	}
+	return kept
+}
+
+// unitsOf yields what counts as a word: the word, or a run's pairs of characters.
+func unitsOf(word string, run bool, yield func(unit string)) {
+	_, first := utf8.DecodeRuneInString(word)
+	if !run || first == len(word) {
+		yield(word)
+		return
+	}
+	for rest := word; ; rest = rest[first:] {
+		_, first = utf8.DecodeRuneInString(rest)
+		if first == len(rest) {
+			return
+		}
+		_, second := utf8.DecodeRuneInString(rest[first:])
+		yield(rest[:first+second])
+	}
+}
+
+// appendGrams appends the pieces of a word, each as often as it occurs.
+func appendGrams(dst []Term, word string) []Term {
+	padded := " " + word + " "
+	var ends [longestGram]int // of the characters from start on
+	for start := 0; start < len(padded); {
+		n, end := 0, start
+		for n < longestGram && end < len(padded) {
+			_, size := utf8.DecodeRuneInString(padded[end:])
+			end += size
+			ends[n] = end
+			n++
+		}
+		if n < shortestGram {
+			break
+		}
+		h := gramSeed.add(padded[start:ends[shortestGram-2]])
+		for i := shortestGram - 1; i < n; i++ {
+			h = h.add(padded[ends[i-1]:ends[i]])
+			dst = append(dst, Term{h.id(), 1})
+		}
+		start = ends[0]
+	}
+	return dst
+}
+
+// termHash is the state of the hash of a term: 64-bit FNV-1a. It is part of what is
+// stored of a collection and must never change.
+type termHash uint64
+
+// The families of terms start from states of their own, so that no piece is taken for a
+// word. Both are the FNV offset basis, after one byte more.
+const (
+	fnvBasis termHash = 0xcbf29ce484222325
+	fnvPrime termHash = 0x100000001b3
+)
+
+var (
+	wordSeed = fnvBasis.add("w")
+	gramSeed = fnvBasis.add("g")
+)
+
+func (h termHash) add(s string) termHash {
+	for i := range len(s) {
+		h = (h ^ termHash(s[i])) * fnvPrime
+	}
+	return h
+}
+
+// id mixes the state, whose high bits the last bytes hardly reach (the finaliser of
+// SplitMix64), and keeps 32 bits.
+func (h termHash) id() uint32 {
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return uint32((h ^ h>>31) >> 32)
+}
+
+func wordTerm(word string) uint32 { return wordSeed.add(word).id() }
