@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -54,7 +55,7 @@ type calibration struct {
 
 // measure decides which engine serves, and what each recall costs.
 func (c *Collection) measure(ctx context.Context, gen *generation, sample *fitSample) error {
-	if err := gen.measureResiduals(sample); err != nil {
+	if err := errors.Join(gen.measureResiduals(sample), c.weighHybrid(ctx, gen, sample)); err != nil {
 		return err
 	}
 	cal, err := newCalibration(ctx, c, gen, sample)
@@ -77,22 +78,22 @@ func (c *Collection) measure(ctx context.Context, gen *generation, sample *fitSa
 func (g *generation) measureResiduals(sample *fitSample) error {
 	sum := make([]float64, g.fitted.Width())
 	held := sample.rows.Rows
-	errors := make([]float64, held)
+	all := make([]float64, held)
 	for i := range held {
 		_, residual, err := g.residual(embed.Row(sample.rows, i))
 		if err != nil {
 			return err
 		}
 		e := meanSquare(residual)
-		errors[i] = e
+		all[i] = e
 		g.stats.HeldOutMSE += e / float64(held)
 		g.stats.MaxHeldOutMSE = max(g.stats.MaxHeldOutMSE, e)
 		for j, x := range residual {
 			sum[j] += float64(x) * float64(x) / float64(held)
 		}
 	}
-	if slices.Sort(errors); held > 0 {
-		g.stats.UsualMSE = errors[(held-1)*99/100]
+	if slices.Sort(all); held > 0 {
+		g.stats.UsualMSE = all[(held-1)*99/100]
 	}
 	g.stats.ResidualVariance = make([]float32, len(sum))
 	for j, v := range sum {

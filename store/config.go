@@ -242,22 +242,30 @@ func (c Config) check() error {
 
 // defaultSpace is the space a query means when it does not say.
 func (c Config) defaultSpace() Space {
-	if c.isVector() {
-		return SpaceInput
-	}
 	if _, lexical := c.Source.(source.Lexical); lexical {
 		return SpaceHybrid
+	}
+	return c.indexedSpace()
+}
+
+// indexedSpace is the one of those by distance that the index mostly serves.
+func (c Config) indexedSpace() Space {
+	if c.isVector() {
+		return SpaceInput
 	}
 	return SpaceLatent
 }
 
 // spaces are all there are.
-var spaces = []Space{SpaceInput, SpaceLatent, SpaceLexical, SpaceHybrid}
+var spaces = []string{string(SpaceInput), string(SpaceLatent), string(SpaceLexical), string(SpaceHybrid)}
+
+// Spaces are the names of all spaces.
+func Spaces() []string { return slices.Clone(spaces) }
 
 func (c Config) isVector() bool { return c.Source.Kind() == "vector" }
 
 func (s Space) validate() error {
-	if s == "" || slices.Contains(spaces, s) {
+	if s == "" || slices.Contains(spaces, string(s)) {
 		return nil
 	}
 	return invalid("space", "%q is not one of %v", string(s), spaces)

@@ -46,7 +46,7 @@ func (c *Collection) groups(scan *duplicateScan, threshold float64, keep Keep) (
 // int8 codes only pick candidates: what decides is the latents themselves.
 func (c *Collection) pairsWithin(scan *duplicateScan, threshold float64) ([]scanPair, error) {
 	gen := scan.generation
-	coded := gen != nil && gen.model != nil && c.Config().defaultSpace() == SpaceLatent
+	coded := gen != nil && gen.model != nil && c.Config().indexedSpace() == SpaceLatent
 	slack := 0.0
 	if coded {
 		// Rounding moves each latent by half a step per coordinate at most.

@@ -94,7 +94,7 @@ func (cal *calibration) examine(ctx context.Context, c *candidate) error {
 	target := cal.c.Config().Recall
 	at := points[0]
 	c.report.Recall, c.meets = at.Recall, at.Recall >= target || c.report.Name == EngineFlat
-	space := cal.c.Config().defaultSpace()
+	space := cal.c.Config().indexedSpace()
 	curve, err := cal.curve(ctx, c.idx, space)
 	if err != nil {
 		return err

@@ -12,6 +12,10 @@ import (
 	"github.com/latentdb/latentdb/index"
 )
 
+// mostTextsAnew is how many texts generation 0 fits its front end to anew at most: it
+// takes about a second, in which nothing is written.
+const mostTextsAnew = 4096
+
 // minFitPoints is the fewest points a collection can be fitted on.
 const minFitPoints = embed.MinRows
 
@@ -236,13 +240,19 @@ func brokenGenerationZero(why error) *generation {
 }
 
 // frontEndIsStale tells whether generation 0 should fit its front end anew: when
-// it has none yet and, for a table, whose scales and levels come from the
-// data, when the points have doubled.
+// it has none yet and, where scales, levels or words come from the data, when the points
+// have doubled: of texts, of which none is needed before a fit, only few.
 func (g *generation) frontEndIsStale(points int) bool {
 	if g.fitted == nil {
 		return points > 0 || g.broken != nil
 	}
-	return g.fitted.Spec().Kind() == "table" && points >= 2*g.fittedOn
+	switch g.fitted.Spec().Kind() {
+	case "vector", "image":
+		return false
+	case "text":
+		return points >= 2*g.fittedOn && points <= mostTextsAnew
+	}
+	return points >= 2*g.fittedOn
 }
 
 // metric is how the index measures: latents by Euclidean distance, feature

@@ -15,6 +15,9 @@ func (g *generation) plan(q Query) plan {
 	if q.Exact || g.model == nil {
 		return plan{exact: true, expected: g.exactRecall(q.Space)}
 	}
+	if q.Space == SpaceHybrid {
+		q.Space, q.Rerank = SpaceLatent, 0 // the latents' part of it
+	}
 	if q.EF > 0 || q.Rerank > 0 {
 		return g.planAsTold(q)
 	}

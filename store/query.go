@@ -70,6 +70,9 @@ type SearchInfo struct {
 	Engine string `json:"engine"`
 	// Exact tells that the answer is the space's exact one.
 	Exact bool `json:"exact"`
+	// LatentShare is what of a score by terms and latents is the latents', from 0 to 1; nil
+	// where the space is another.
+	LatentShare *float64 `json:"latent_share,omitempty"`
 	// Decoded tells that candidates were scored by the rows that their latents decode
 	// to, for the records are dropped.
 	Decoded bool `json:"decoded,omitempty"`

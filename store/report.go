@@ -42,6 +42,9 @@ type Report struct {
 	// dropped; nil where they stay. Calibration is of such scores there: recall of the
 	// neighbours by the original rows.
 	Decoded *DecodedRecall `json:"decoded,omitempty"`
+	// Hybrid is how latents and terms are weighed in hybrid search; nil where records have
+	// no terms.
+	Hybrid *HybridReport `json:"hybrid,omitempty"`
 	// Int8RecallLoss is how much RecallAt10 loses by storing latents as int8; 0
 	// where they are kept as float32 because it would be too much.
 	Int8RecallLoss float64 `json:"int8_recall_loss"`
@@ -65,6 +68,26 @@ type Report struct {
 type DecodedRecall struct {
 	RecallAt10 float64 `json:"recall_at_10"`
 	LatentAt10 float64 `json:"latent_recall_at_10"`
+}
+
+// HybridReport is how much of a hybrid score is the latents', and why.
+type HybridReport struct {
+	// LatentShare is that of the cosine between latents, 0 to 1; the rest is that between
+	// terms. 0 is lexical search.
+	LatentShare float64 `json:"latent_share"`
+	Reason      string  `json:"reason"`
+	// Found is, for each share that was tried, how well halves of held-out records found
+	// their other halves: the mean of one by the rank.
+	Found []ShareReport `json:"found,omitempty"`
+	// RecallAt10 is the share of held-out records' 10 nearest by the exact scan that a
+	// hybrid search finds.
+	RecallAt10 float64 `json:"recall_at_10,omitempty"`
+}
+
+// ShareReport is what was measured of one share of the latents.
+type ShareReport struct {
+	LatentShare float64 `json:"latent_share"`
+	Found       float64 `json:"found"`
 }
 
 // Bytes per point, in three places.

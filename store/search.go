@@ -44,7 +44,7 @@ func (c *Collection) search(ctx context.Context, q Query, explain bool) (*search
 		return nil, ErrClosed
 	}
 	q = q.withDefaults(c.Config())
-	if err := q.validate(); err != nil {
+	if err := errors.Join(q.validate(), c.checkSpace(q.Space)); err != nil {
 		return nil, err
 	}
 	memory := searchMemories.Get().(*searchMemory)
@@ -72,6 +72,8 @@ type searchMemory struct {
 	unscored []index.Hit
 	top      index.TopK
 	ids      []ID
+	// scores are those by terms, of all slots.
+	scores []float32
 }
 
 var searchMemories = sync.Pool{New: func() any { return new(searchMemory) }}
@@ -177,7 +179,27 @@ func (c *Collection) marshalNew(record any) ([]byte, error) {
 
 // prepare finds the query's rows, the points that may answer, and the plan.
 func (s *search) prepare(ctx context.Context) error {
+	if err := s.prepareTarget(); err != nil {
+		return err
+	}
 	var err error
+	if s.q.Filter, err = s.q.Filter.prepared(); err != nil {
+		return err
+	}
+	if s.selection, err = s.c.selected(ctx, s.q.Filter); err != nil {
+		return err
+	}
+	s.allow = s.selection.slots
+	s.plan = s.gen.plan(s.q)
+	return nil
+}
+
+// prepareTarget finds the query's row and what the index is asked for.
+func (s *search) prepareTarget() (err error) {
+	s.byID = !s.q.ID.IsZero()
+	if s.byTerms() && s.latentShare() == 0 {
+		return nil // neither is looked at
+	}
 	if s.row, err = s.queryRow(); err != nil {
 		return err
 	}
@@ -192,18 +214,7 @@ func (s *search) prepare(ctx context.Context) error {
 	if s.gen.model != nil { // else it is the row itself
 		s.memory.latent = s.target
 	}
-	if err != nil {
-		return err
-	}
-	if s.q.Filter, err = s.q.Filter.prepared(); err != nil {
-		return err
-	}
-	if s.selection, err = s.c.selected(ctx, s.q.Filter); err != nil {
-		return err
-	}
-	s.allow = s.selection.slots
-	s.plan = s.gen.plan(s.q)
-	return nil
+	return err
 }
 
 func (s *search) queryRow() ([]float32, error) {
@@ -220,7 +231,6 @@ func (s *search) queryRow() ([]float32, error) {
 		if err != nil {
 			return err
 		}
-		s.byID = true
 		p, ok, err := g.point(slots[0])
 		if err != nil || !ok {
 			return errors.Join(err, fmt.Errorf("%w: no point with id %s", ErrNotFound, s.q.ID))
@@ -270,13 +280,19 @@ func (s *search) rescored() bool { return s.gen.model != nil && s.q.Space == Spa
 
 // metric is what the hits' distances are measured by.
 func (s *search) metric() Metric {
-	if s.rescored() {
+	switch {
+	case s.rescored():
 		return s.c.Config().Metric
+	case s.byTerms():
+		return Cosine
 	}
 	return s.gen.metric(s.c.Config())
 }
 
 func (s *search) candidates(ctx context.Context) ([]index.Hit, error) {
+	if s.byTerms() {
+		return s.lexicalCandidates()
+	}
 	if !s.rescored() {
 		return s.nearest(index.Params{K: s.wanted(), EF: s.plan.ef, Allow: s.allow, Exact: s.plan.exact})
 	}

@@ -138,6 +138,9 @@ func (s *search) isStrange(hits []index.Hit) bool {
 	if s.stepped > usualSteps {
 		return true
 	}
+	if s.row == nil {
+		return false // nothing was asked of the model
+	}
 	stats, mse := &s.gen.stats, 0.0
 	if s.gen.model != nil {
 		var err error
@@ -192,6 +195,10 @@ func (s *search) refresh(g *ground, hits []index.Hit) ([]index.Hit, error) {
 				s.dropped++
 				continue
 			}
+		}
+		if e.seq > s.published && s.byTerms() { // its terms may not be those that were scored
+			s.dropped++
+			continue
 		}
 		if e.seq > s.published {
 			row, query, err := s.currentRow(g, h.Slot)
@@ -264,6 +271,9 @@ func (s *search) info() SearchInfo {
 	info.Decoded = s.rescored() && s.gen.latentOnly
 	if s.gen.model == nil {
 		info.Space = SpaceInput
+	}
+	if s.byTerms() {
+		s.explainTerms(&info)
 	}
 	info.OutOfDistribution = s.strange
 	info.Work = s.gen.work(s.work, 1, s.plan.ef, max(s.wanted(), s.plan.rerank))

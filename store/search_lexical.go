@@ -16,17 +16,19 @@ const (
 	hybridFirst, hybridLeast = 4, 64
 	// hybridRounds is how often it doubles them at most.
 	hybridRounds = 4
+	// engineLexical is the inverted index's name in explanations.
+	engineLexical = "lexical"
 )
 
 // byTerms tells whether the query's terms are part of the score.
 func (s *search) byTerms() bool { return s.q.Space == SpaceLexical || s.q.Space == SpaceHybrid }
 
 // latentShare is what of the score is the latents', the rest the terms'.
-func (s *search) latentShare() float32 {
-	if s.q.Space != SpaceHybrid || s.gen.model == nil || s.gen.stats.Hybrid == nil {
+func (s *search) latentShare() float64 {
+	if s.q.Space != SpaceHybrid || s.gen.model == nil || s.gen.report.Hybrid == nil {
 		return 0
 	}
-	return float32(s.gen.stats.Hybrid.LatentShare)
+	return s.gen.report.Hybrid.LatentShare
 }
 
 // checkSpace refuses a space that the collection's records have not.
@@ -69,18 +71,26 @@ func (s *search) lexicalCandidates() ([]index.Hit, error) {
 		return nil, err
 	}
 	s.memory.scores = s.c.lexicon.index.Scores(s.memory.scores, terms)
-	s.byTerm = s.c.lexicon.index.Len()
 	share := s.latentShare()
 	if share == 0 {
 		s.plan.exact, s.plan.expected = true, 1
 		s.memory.best = lexical.Nearest(s.memory.best[:0], s.memory.scores, s.wanted(), s.allow)
 		return s.memory.best, nil
 	}
-	h := hybrid{search: s, share: share, length: length(s.target), latent: make([]float32, len(s.target))}
+	h := hybrid{search: s, share: float32(share), length: length(s.target), latent: make([]float32, len(s.target))}
 	if s.plan.exact {
 		return h.scan(), nil
 	}
 	return h.candidates()
+}
+
+// explainTerms says what of an answer was by terms.
+func (s *search) explainTerms(info *SearchInfo) {
+	share := s.latentShare()
+	info.Space, info.LatentShare = SpaceHybrid, &share
+	if share == 0 {
+		info.Space, info.Engine, info.ExpectedRecall = SpaceLexical, engineLexical, 1
+	}
 }
 
 // hybrid scores points by terms and latents together: the cosine between TF-IDF vectors,

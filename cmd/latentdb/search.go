@@ -52,7 +52,7 @@ func (a *app) searchCommand() *cobra.Command {
 	cmd.Flags().StringVar(&f.id, "id", "", `a stored point: digits are a number, "7" in quotes a string`)
 	cmd.Flags().IntVar(&f.limit, "limit", store.DefaultLimit, "how many hits")
 	cmd.Flags().Var((*share)(&f.recall), "recall", "expected share of the true neighbours (default: the collection's)")
-	cmd.Flags().StringVar(&f.space, "space", "", "what distance means: input or latent (default: the collection's)")
+	cmd.Flags().StringVar(&f.space, "space", "", "what distance means: input, latent, lexical or hybrid (default: the collection's)")
 	cmd.Flags().StringVar(&f.filter, "filter", "", filterHelp)
 	cmd.Flags().BoolVar(&f.exact, "exact", false, "scan every point")
 	cmd.Flags().BoolVar(&f.explain, "explain", false, "say how the answer was found")
@@ -76,7 +76,7 @@ func (a *app) searchBody(f searchFlags) (body searchBody, err error) {
 	if err := inRange("limit", f.limit, 1, store.MaxLimit); err != nil {
 		return body, err
 	}
-	if err := oneOf("space", f.space, string(store.SpaceInput), string(store.SpaceLatent)); err != nil {
+	if err := oneOf("space", f.space, store.Spaces()...); err != nil {
 		return body, err
 	}
 	if body.Filter, err = parseFilter(f.filter); err != nil {
