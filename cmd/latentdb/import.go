@@ -53,7 +53,8 @@ func (a *app) importCommand() *cobra.Command {
 		Short: "Read points from files, making the collection if it is not there",
 		Long: `Read points from files into a collection, which is made if it is not there: CSV
 and JSON lines of objects make a table, NumPy arrays vectors, IDX files (MNIST)
-and folders of PNG or JPEG files images. Files may be compressed with gzip.
+and folders of PNG, JPEG, GIF, WebP, BMP or TIFF files images. Files may be
+compressed with gzip.
 
 A record that cannot be taken is listed, and the others are imported; the exit
 code is 1 if none could be.`,

@@ -21,8 +21,9 @@ const (
 )
 
 // Image is the source of pictures. A record is the []byte of an encoded PNG or
-// JPEG, or of any format that the program registered with the image package;
-// a base64 string, which JSON gives, and an image.Image are taken as well.
+// JPEG, or of any format that the program registered with the image package, as
+// a blank import of embed/source/codecs does for GIF, BMP, TIFF and WebP; a
+// base64 string, which JSON gives, and an image.Image are taken as well.
 //
 // A feature row has Height × Width × Channels values from 0 to 1, row by row,
 // the channels of a pixel side by side. Grey is Rec. 601 luma; transparent

@@ -249,6 +249,9 @@ func FuzzImageMarshal(f *testing.F) {
 	}
 	f.Add(buf.Bytes())
 	f.Add(declare(1<<30, 1<<30))
+	for _, format := range imageFormats(f) {
+		f.Add(format.encoded)
+	}
 	f.Fuzz(func(t *testing.T, encoded []byte) {
 		spec := source.Image{Width: 4, Height: 3, Channels: 3}
 		stored, err := spec.Marshal(encoded)

@@ -14,8 +14,14 @@ import (
 // which it counts as grey: JPEG gives grey pictures a little chroma noise.
 const colourTolerance = 8
 
-// decodeImage decodes an image whose declared size is within the limits.
-func decodeImage(encoded []byte) (image.Image, error) {
+// decodeImage decodes an image whose declared size is within the limits. Decoders
+// are whatever the program registered: one that panics has met a bad record.
+func decodeImage(encoded []byte) (picture image.Image, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			picture, err = nil, fmt.Errorf("%w: image is unreadable: %v", ErrRecord, p)
+		}
+	}()
 	if len(encoded) == 0 {
 		return nil, fmt.Errorf("%w: image is empty", ErrRecord)
 	}
@@ -29,14 +35,13 @@ func decodeImage(encoded []byte) (image.Image, error) {
 	if err := checkPixels(config.Width, config.Height); err != nil {
 		return nil, err
 	}
-	picture, _, err := image.Decode(bytes.NewReader(encoded))
+	picture, _, err = image.Decode(bytes.NewReader(encoded))
 	if err != nil {
 		return nil, fmt.Errorf("%w: image is unreadable: %w", ErrRecord, err)
 	}
-	if picture.Bounds().Empty() {
-		return nil, fmt.Errorf("%w: image has no pixels", ErrRecord)
-	}
-	return picture, nil
+	// What a format declares of the whole need not be what its first frame has.
+	size := picture.Bounds().Size()
+	return picture, checkPixels(size.X, size.Y)
 }
 
 // checkPixels refuses a picture's size before anything is done with its pixels.

@@ -57,7 +57,7 @@ const (
 	NPY Format = "npy"
 	// IDX is the format of MNIST: 2-D gives vectors, 3-D of bytes grey images.
 	IDX Format = "idx"
-	// Images is a folder with PNG and JPEG files at any depth.
+	// Images is a folder with PNG, JPEG, GIF, WebP, BMP and TIFF files at any depth.
 	Images Format = "images"
 )
 

@@ -77,7 +77,7 @@ func (f *folder) walk(visit fs.WalkDirFunc) error {
 
 func isImage(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".png", ".jpg", ".jpeg":
+	case ".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff":
 		return true
 	}
 	return false
