@@ -32,7 +32,8 @@ var narrower = map[string][]string{
 // heavy must not reach a program that embeds the store.
 var heavy = []string{
 	"github.com/labstack/", "github.com/spf13/", "github.com/prometheus/", "github.com/schollz/",
-	"golang.org/x/image/font", "net/http", module + "api", module + "cmd",
+	"golang.org/x/image/font", "net/http", module + "api", module + "cmd", module + "embed/source/codecs",
+	"github.com/mewkiz/", "github.com/hajimehoshi/",
 }
 
 func TestLayering(t *testing.T) {
@@ -64,6 +65,13 @@ func TestEmbeddedProgramStaysLight(t *testing.T) {
 		if slices.ContainsFunc(heavy, func(h string) bool { return strings.HasPrefix(path, h) }) {
 			t.Errorf("a program that imports only store and embed/source gets %s", path)
 		}
+	}
+}
+
+// Formats of others are for the binary: it has all of them.
+func TestBinaryHasAllCodecs(t *testing.T) {
+	if !slices.Contains(goList(t, "-deps", module+"cmd/latentdb"), module+"embed/source/codecs") {
+		t.Error("the binary must import embed/source/codecs")
 	}
 }
 
