@@ -7,8 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	_ "github.com/latentdb/latentdb/embed/source/codecs" // formats beyond PNG and JPEG
 )
 
 func main() {

@@ -1,5 +1,5 @@
 // Package source turns records into feature rows and back. A record is raw
-// content of one kind: a vector, an image, a table row. A Spec is what the user
+// content of one kind: a vector, an image, a table row, a text, a recording. A Spec is what the user
 // configures of a kind; a Fitted is what was learned from data (scaling,
 // vocabulary, levels) and is part of a generation's hashed model.
 //
@@ -23,9 +23,9 @@ var (
 )
 
 // Spec is the configuration of one kind of source. Implementations are plain
-// values (Vector, Image, Table) whose exported fields are the REST names.
+// values (Vector, Image, Table, Text, Audio) whose exported fields are the REST names.
 type Spec interface {
-	// Kind is "vector", "image" or "table".
+	// Kind is "vector", "image", "table", "text" or "audio".
 	Kind() string
 	// Resolve checks the configuration and returns it with what the user left
 	// open (a vector's size, an image's channels, a table's columns) decided
@@ -36,7 +36,7 @@ type Spec interface {
 	// The spec must be resolved.
 	Marshal(record any) ([]byte, error)
 	// Unmarshal returns the record of stored bytes, in the form users give it:
-	// []float32, []byte (an encoded image) or map[string]any.
+	// []float32, []byte (an encoded image or recording) or map[string]any.
 	Unmarshal(stored []byte) (any, error)
 	// Fit learns from stored records what Row needs. It reads samples once.
 	Fit(samples iter.Seq2[[]byte, error]) (Fitted, error)

@@ -28,6 +28,7 @@ var kinds = []kind{
 	{"image", plainOf[Image], specOf[Image], stateless},
 	{"table", plainOf[Table], specOf[Table], restoreTable},
 	{"text", plainOf[Text], specOf[Text], stateless},
+	{"audio", plainOf[Audio], specOf[Audio], restoreAudio},
 }
 
 // Plain gives a spec as the plain value that all code takes it for, whether it
@@ -39,7 +40,7 @@ func Plain(spec Spec) (Spec, error) {
 			return plain, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: got %T, want a Vector, Image, Table or Text, not nil", ErrSpec, spec)
+	return nil, fmt.Errorf("%w: got %T, want a Vector, Image, Table, Text or Audio, not nil", ErrSpec, spec)
 }
 
 // plainOf is a spec of type S or *S as an S, nil for any other.

@@ -27,6 +27,7 @@ func TestSpecRoundTrip(t *testing.T) {
 		source.Vector{}, source.Vector{Size: 3, Unit: true},
 		source.Image{Width: 3, Height: 2, Channels: 3},
 		source.Table{}, mixed,
+		source.Audio{}, source.Audio{Rate: 16000, Frames: 16, Coefficients: 13, Window: 2, Hop: .5, KeepSilence: true, MaxSeconds: 60},
 	} {
 		data, err := source.MarshalSpec(spec)
 		if err != nil {
@@ -42,8 +43,8 @@ func TestSpecRoundTrip(t *testing.T) {
 type stranger struct{ source.Vector }
 
 func TestPlain(t *testing.T) {
-	vector, image, table := source.Vector{Size: 3}, source.Image{Width: 2, Height: 2}, mixed
-	for _, spec := range []source.Spec{vector, &vector, image, &image, table, &table} {
+	vector, image, table, audio := source.Vector{Size: 3}, source.Image{Width: 2, Height: 2}, mixed, source.Audio{Rate: 8000}
+	for _, spec := range []source.Spec{vector, &vector, image, &image, table, &table, audio, &audio} {
 		plain, err := source.Plain(spec)
 		want := reflect.Indirect(reflect.ValueOf(spec)).Interface()
 		if err != nil || !reflect.DeepEqual(plain, want) {
@@ -67,6 +68,7 @@ func TestParseSpecErrors(t *testing.T) {
 		`{"kind":"vector","dim":3}`:      `unknown field "dim"`,
 		`{"kind":"vector","size":70000}`: "65536",
 		`{"kind":"image"}`:               "0 x 0",
+		`{"kind":"audio","rate":44100}`:  "audio rate 44100",
 		`{"kind":"table","columns":[{"name":"a","tipe":"numeric"}]}`: `unknown field "tipe"`,
 	} {
 		if _, err := source.ParseSpec([]byte(data)); !errors.Is(err, source.ErrSpec) || !strings.Contains(err.Error(), want) {
@@ -84,23 +86,26 @@ func TestUnmarshalFittedErrors(t *testing.T) {
 	for data, want := range map[string]error{
 		``:   embed.ErrCorrupt,
 		`{}`: embed.ErrCorrupt,
-		`{"format":2,"spec":{"kind":"vector","size":1}}`:                        embed.ErrFormat,
-		`{"format":1,"spec":{"kind":"vector","size":0}}`:                        embed.ErrCorrupt,
-		`{"format":1,"spec":{"kind":"vector","size":1},"state":[]}`:             embed.ErrCorrupt,
-		table(`{"name":"n","type":"numeric"}`, `[]`):                            embed.ErrCorrupt,
-		table(`{"name":"n","type":"numeric"}`, `[{"center":0,"scale":0}]`):      embed.ErrCorrupt,
-		table(`{"name":"n","type":"numeric"}`, `[{"scale":1,"min":2,"max":1}]`): embed.ErrCorrupt,
-		table(`{"name":"n","type":"numeric"}`, `[{"scale":1e300}]`):             embed.ErrCorrupt,
-		table(`{"name":"n","type":"numeric"}`, `[{"scale":1,"odd":1}]`):         embed.ErrCorrupt,
-		table(closed, `[{"levels":["a"],"mode":0}]`):                            embed.ErrCorrupt,
-		table(closed, `[{"levels":["a","c"],"mode":0}]`):                        embed.ErrCorrupt,
-		table(closed, `[{"levels":["a","a"],"mode":0}]`):                        embed.ErrCorrupt,
-		table(closed, `[{"levels":["a","b"],"mode":2}]`):                        embed.ErrCorrupt,
-		table(closed, `[{"levels":["a","b"],"mode":0,"open":true}]`):            embed.ErrCorrupt,
-		table(open, `[{"levels":["7",7],"open":true,"mode":0}]`):                embed.ErrCorrupt,
-		table(open, `[{"levels":[null],"open":true,"mode":0}]`):                 embed.ErrCorrupt,
-		table(open, `[{"levels":[],"open":true,"mode":0,"other":[]}]`):          embed.ErrCorrupt,
-		table(open, `[{"levels":["a",7],"open":true,"mode":0,"other":3}]`):      nil,
+		`{"format":2,"spec":{"kind":"vector","size":1}}`:                         embed.ErrFormat,
+		`{"format":1,"spec":{"kind":"vector","size":0}}`:                         embed.ErrCorrupt,
+		`{"format":1,"spec":{"kind":"vector","size":1},"state":[]}`:              embed.ErrCorrupt,
+		`{"format":1,"spec":{"kind":"audio","rate":8000}}`:                       embed.ErrCorrupt,
+		`{"format":1,"spec":{"kind":"audio","rate":8000},"state":{"seconds":0}}`: embed.ErrCorrupt,
+		`{"format":1,"spec":{"kind":"audio"},"state":{"seconds":1}}`:             embed.ErrCorrupt,
+		table(`{"name":"n","type":"numeric"}`, `[]`):                             embed.ErrCorrupt,
+		table(`{"name":"n","type":"numeric"}`, `[{"center":0,"scale":0}]`):       embed.ErrCorrupt,
+		table(`{"name":"n","type":"numeric"}`, `[{"scale":1,"min":2,"max":1}]`):  embed.ErrCorrupt,
+		table(`{"name":"n","type":"numeric"}`, `[{"scale":1e300}]`):              embed.ErrCorrupt,
+		table(`{"name":"n","type":"numeric"}`, `[{"scale":1,"odd":1}]`):          embed.ErrCorrupt,
+		table(closed, `[{"levels":["a"],"mode":0}]`):                             embed.ErrCorrupt,
+		table(closed, `[{"levels":["a","c"],"mode":0}]`):                         embed.ErrCorrupt,
+		table(closed, `[{"levels":["a","a"],"mode":0}]`):                         embed.ErrCorrupt,
+		table(closed, `[{"levels":["a","b"],"mode":2}]`):                         embed.ErrCorrupt,
+		table(closed, `[{"levels":["a","b"],"mode":0,"open":true}]`):             embed.ErrCorrupt,
+		table(open, `[{"levels":["7",7],"open":true,"mode":0}]`):                 embed.ErrCorrupt,
+		table(open, `[{"levels":[null],"open":true,"mode":0}]`):                  embed.ErrCorrupt,
+		table(open, `[{"levels":[],"open":true,"mode":0,"other":[]}]`):           embed.ErrCorrupt,
+		table(open, `[{"levels":["a",7],"open":true,"mode":0,"other":3}]`):       nil,
 	} {
 		if _, err := source.UnmarshalFitted([]byte(data)); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", data, err, want)
@@ -142,6 +147,7 @@ func FuzzUnmarshalFitted(f *testing.F) {
 		fit(f, source.Vector{Size: 2}),
 		fit(f, source.Image{Width: 2, Height: 2, Channels: 1}),
 		fit(f, mixed, stored...),
+		fit(f, source.Audio{Rate: 8000}),
 	} {
 		data, err := fitted.MarshalBinary()
 		if err != nil {

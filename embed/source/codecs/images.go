@@ -1,11 +1,6 @@
-// Package codecs registers decoders of formats that the standard library does
-// not bring, or that embed/source does not import by itself, so that records may
-// be in them. It is imported for that effect alone: a program that takes only PNG
-// and JPEG need not carry it.
-//
-// Images: GIF (the first frame of an animated one), BMP, TIFF and WebP.
 package codecs
 
+// Images are GIF (the first frame of an animated one), BMP, TIFF and WebP.
 import (
 	_ "image/gif"
 
