@@ -2,6 +2,7 @@ package source
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"unicode/utf8"
 )
@@ -9,8 +10,9 @@ import (
 // Term is one term of a record: its hashed id and how often it occurs.
 type Term struct {
 	ID uint32
-	// Count is what an index multiplies by the term's rarity: how often the term
-	// occurs, under the weight of the family it belongs to.
+	// Count is what an index multiplies by the term's rarity. It is not a whole
+	// number: it grows with the logarithm of how often the term occurs, and the parts
+	// of a record that overlap share its weight.
 	Count float32
 }
 
@@ -22,16 +24,21 @@ type Lexical interface {
 	Terms(dst []Term, stored []byte) ([]Term, error)
 }
 
-// Lengths in characters of the pieces of words that are terms.
 const (
+	// Lengths in characters of the pieces of words that are terms.
 	shortestGram = 3
 	longestGram  = 5
+	// wordCount is what a word counts beside its pieces.
+	wordCount = 0.5
 )
 
 // Terms are a text's words and the pieces of three to five characters of each word,
 // which has a space before and after it for that: " in", "ing" and "ng " tell prefix,
 // middle and suffix. Where a script puts no space between words, the words are the pairs
 // of neighbouring characters.
+//
+// Each of a word's m pieces counts 1/∛m, for otherwise long words would outweigh the
+// short ones by their length, and what occurs k times counts 1 + ln k.
 func (t Text) Terms(dst []Term, stored []byte) ([]Term, error) {
 	text := string(stored)
 	if err := checkRecordText(text); err != nil {
@@ -40,23 +47,27 @@ func (t Text) Terms(dst []Term, stored []byte) ([]Term, error) {
 	before := len(dst)
 	words(fold(text), func(word string, run bool) {
 		unitsOf(word, run, func(unit string) {
-			dst = append(dst, Term{wordTerm(unit), 1})
+			dst = append(dst, Term{wordTerm(unit), wordCount})
 		})
 		dst = appendGrams(dst, word)
 	})
 	return append(dst[:before], distinct(dst[before:])...), nil
 }
 
-// distinct sorts terms by id and adds up what is counted more than once.
+// distinct sorts terms by id and makes one of those that occur k times: 1 + ln k times
+// what one of them counts on average.
 func distinct(terms []Term) []Term {
 	slices.SortFunc(terms, func(a, b Term) int { return cmp.Compare(a.ID, b.ID) })
 	kept := terms[:0]
-	for _, t := range terms {
-		if last := len(kept) - 1; last >= 0 && kept[last].ID == t.ID {
-			kept[last].Count += t.Count
-			continue
+	for len(terms) > 0 {
+		k, sum := 0, 0.0
+		for k < len(terms) && terms[k].ID == terms[0].ID {
+			sum += float64(terms[k].Count)
+			k++
 		}
-		kept = append(kept, t)
+		mean := sum / float64(k)
+		kept = append(kept, Term{terms[0].ID, float32(mean * (1 + math.Log(float64(k))))})
+		terms = terms[k:]
 	}
 	return kept
 }
@@ -80,6 +91,7 @@ func unitsOf(word string, run bool, yield func(unit string)) {
 
 // appendGrams appends the pieces of a word, each as often as it occurs.
 func appendGrams(dst []Term, word string) []Term {
+	before := len(dst)
 	padded := " " + word + " "
 	var ends [longestGram]int // of the characters from start on
 	for start := 0; start < len(padded); {
@@ -96,9 +108,13 @@ func appendGrams(dst []Term, word string) []Term {
 		h := gramSeed.add(padded[start:ends[shortestGram-2]])
 		for i := shortestGram - 1; i < n; i++ {
 			h = h.add(padded[ends[i-1]:ends[i]])
-			dst = append(dst, Term{h.id(), 1})
+			dst = append(dst, Term{ID: h.id()})
 		}
 		start = ends[0]
+	}
+	count := float32(1 / math.Cbrt(float64(len(dst)-before)))
+	for i := range dst[before:] {
+		dst[before+i].Count = count
 	}
 	return dst
 }
