@@ -136,7 +136,7 @@ func TestBadTables(t *testing.T) {
 			"unknown level":  {map[string]any{"size": 1, "colour": "green"}, "green"},
 			"not a number":   {map[string]any{"size": "big"}, "size"},
 			"NaN":            {map[string]any{"size": math.NaN()}, "size"},
-			"nested":         {map[string]any{"size": map[string]any{}}, "size"},
+			"nested":         {map[string]any{"size": map[string]any{"x": 1}}, "size.x"},
 			"not a table":    {[]byte("x"), "points[0].record"},
 		} {
 			refused(t, name, c.Upsert(ctx, Point{ID: NumID(2), Record: test.record}), test.names)

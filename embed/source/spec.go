@@ -11,8 +11,12 @@ import (
 	"github.com/latentdb/latentdb/embed"
 )
 
-// fittedFormat is the version of the bytes that MarshalBinary gives.
-const fittedFormat = 1
+// fittedFormat is the newest version of the bytes that MarshalBinary gives. A state
+// that an older one can say is written in that.
+const fittedFormat = 2
+
+// formatted is a state that says which format it needs; others need the first.
+type formatted interface{ format() int }
 
 // kind is what a kind of source adds to reading specs and fitted states.
 type kind struct {
@@ -127,7 +131,10 @@ type fittedBytes struct {
 // marshalFitted writes a fitted source. Its JSON has no maps, so equal states
 // give equal bytes.
 func marshalFitted(spec Spec, state any) ([]byte, error) {
-	out := fittedBytes{Format: fittedFormat}
+	out := fittedBytes{Format: 1}
+	if s, ok := state.(formatted); ok {
+		out.Format = s.format()
+	}
 	var err error
 	if out.Spec, err = MarshalSpec(spec); err != nil {
 		return nil, err

@@ -86,7 +86,7 @@ func TestUnmarshalFittedErrors(t *testing.T) {
 	for data, want := range map[string]error{
 		``:   embed.ErrCorrupt,
 		`{}`: embed.ErrCorrupt,
-		`{"format":2,"spec":{"kind":"vector","size":1}}`:                         embed.ErrFormat,
+		`{"format":3,"spec":{"kind":"vector","size":1}}`:                         embed.ErrFormat,
 		`{"format":1,"spec":{"kind":"vector","size":0}}`:                         embed.ErrCorrupt,
 		`{"format":1,"spec":{"kind":"vector","size":1},"state":[]}`:              embed.ErrCorrupt,
 		`{"format":1,"spec":{"kind":"audio","rate":8000}}`:                       embed.ErrCorrupt,

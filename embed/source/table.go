@@ -2,7 +2,6 @@ package source
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -10,10 +9,12 @@ import (
 
 // Limits of tables.
 const (
-	MaxColumns = 4096
-	// MaxLevelBytes is the longest text in a categorical column, and the
-	// longest column name. Free text belongs in the payload.
+	MaxColumns = 16_384
+	// MaxLevelBytes is the longest level of a categorical column, and the longest
+	// column name. A longer text in an open column counts as one of the rare.
 	MaxLevelBytes = 256
+	// MaxDepth is how deep objects may lie within a record.
+	MaxDepth = 8
 	// MaxOpenLevels is how many levels a fit keeps of a column that declares
 	// none. If there are more, the rarer ones, and all that occur once, share a
 	// feature. In a table so wide that a row would pass MaxFeatures, every open
@@ -34,7 +35,16 @@ const (
 	CategoricalColumn ColumnType = "categorical"
 	// BooleanColumn holds true and false; "true", "false", 0 and 1 are taken.
 	BooleanColumn ColumnType = "boolean"
+	// TimeColumn holds dates and times, by default as text in one of the common
+	// forms (see TimeFormat), or as a time.Time.
+	TimeColumn ColumnType = "time"
+	// TextColumn holds words: text of up to MaxTextBytes, or a list of strings,
+	// which is kept as its elements with spaces between.
+	TextColumn ColumnType = "text"
 )
+
+// columnTypes are all of them, in the order error messages list them.
+var columnTypes = []ColumnType{NumericColumn, CategoricalColumn, BooleanColumn, TimeColumn, TextColumn}
 
 // Column is one column of a table.
 type Column struct {
@@ -44,16 +54,23 @@ type Column struct {
 	// Levels are all values a categorical column may have. Without them the
 	// column is open: it takes any value, and a fit keeps the most frequent.
 	Levels []string `json:"levels,omitempty"`
+	// Format says how a time column's values are written, where they are not in
+	// one of the common forms.
+	Format TimeFormat `json:"format,omitempty"`
 }
 
 // Table is the source of records with named columns. A record is a
 // map[string]any, as a JSON object gives it. A value may be missing anywhere:
-// its key absent, or nil.
+// its key absent, or nil. An object within the record is taken for columns of
+// its own, {"a": {"b": 1}} for the column "a.b", and the record is kept so.
 //
-// A feature row has the columns in order: a number is one feature, standardised
-// (after a signed logarithm where the column is skewed); a boolean is one; a
+// A feature row has the columns in order. A number is one feature: the mean of its
+// robustly standardised value (of a signed logarithm where the column is skewed)
+// and of its normal score, the normal quantile of its rank. A boolean is one. A
 // categorical column has one per level, one for all other values if it is open.
-// A column with missing values in the fit has one more that says so.
+// A time is a standardised trend, and the sine and cosine of the hour, the weekday
+// and the time of year, as far as they differ. Text is up to 64 hashed words. A column
+// with missing values in the fit has one more feature that says so.
 type Table struct {
 	// Columns are all columns there are. None means to infer them.
 	Columns []Column `json:"columns,omitempty"`
@@ -62,82 +79,6 @@ type Table struct {
 // Kind is "table".
 func (t Table) Kind() string { return "table" }
 
-// Resolve infers the columns, sorted by name, if none are declared, and each
-// column's type if it is not: all booleans boolean, all numbers numeric,
-// anything else categorical. A column without a value yet is categorical too,
-// since that refuses nothing and changes nothing it stores.
-func (t Table) Resolve(first []any) (Spec, error) {
-	if err := t.check(); err != nil {
-		return nil, err
-	}
-	untyped := func(c Column) bool { return c.Type == "" }
-	if len(first) == 0 || len(t.Columns) > 0 && !slices.ContainsFunc(t.Columns, untyped) {
-		return t, nil
-	}
-	types, err := inferTypes(first)
-	if err != nil {
-		return nil, err
-	}
-	columns := slices.Clone(t.Columns)
-	if len(columns) == 0 {
-		for _, name := range slices.Sorted(maps.Keys(types)) {
-			columns = append(columns, Column{Name: name})
-		}
-	}
-	for i, c := range columns {
-		if c.Type == "" {
-			columns[i].Type = types[c.Name]
-		}
-		if columns[i].Type == "" {
-			columns[i].Type = CategoricalColumn
-		}
-	}
-	resolved := Table{columns}
-	if len(columns) == 0 {
-		return nil, fmt.Errorf("%w: the first records have no columns", ErrRecord)
-	}
-	return resolved, resolved.check()
-}
-
-// inferTypes gives every column of some records its type, "" without a value.
-func inferTypes(records []any) (map[string]ColumnType, error) {
-	types := map[string]ColumnType{}
-	for _, r := range records {
-		record, ok := r.(map[string]any)
-		if !ok {
-			return nil, fmt.Errorf("%w: got %T, want a table record", ErrRecord, r)
-		}
-		for name, v := range record {
-			seen, was := valueType(v), types[name]
-			if seen != was && was != "" && seen != "" {
-				seen = CategoricalColumn
-			}
-			if seen == "" {
-				seen = was
-			}
-			types[name] = seen
-		}
-		if len(types) > MaxColumns {
-			return nil, fmt.Errorf("%w: more than %d columns", ErrRecord, MaxColumns)
-		}
-	}
-	return types, nil
-}
-
-// valueType is the type of column that a value asks for, "" for nil.
-func valueType(v any) ColumnType {
-	switch v.(type) {
-	case nil:
-		return ""
-	case bool:
-		return BooleanColumn
-	}
-	if _, ok := number(v); ok {
-		return NumericColumn
-	}
-	return CategoricalColumn
-}
-
 // check tells what is wrong with the columns; an empty type is not.
 func (t Table) check() error {
 	if len(t.Columns) > MaxColumns {
@@ -145,7 +86,7 @@ func (t Table) check() error {
 	}
 	names := make(map[string]bool, len(t.Columns))
 	for i, c := range t.Columns {
-		if err := checkText(c.Name); err != nil {
+		if err := checkText(c.Name, MaxLevelBytes); err != nil {
 			return fmt.Errorf("%w: name of column %d: %w", ErrSpec, i, err)
 		}
 		if c.Name == "" {
@@ -166,30 +107,41 @@ func (t Table) check() error {
 	return nil
 }
 
-// reserved is the width of a row whose open columns keep no level: whatever the
-// records bring, a row that keeps so little has no more features.
+// reserved is the width of a row whose open columns keep no level and whose texts
+// have the fewest features: whatever the records bring, a row that keeps so little
+// has no more features.
 func (t Table) reserved() int {
 	n := 0
 	for _, c := range t.Columns {
-		n += max(len(c.Levels), 1) + 1 // and one for missing values
+		n += 1 // for missing values
+		switch c.Type {
+		case TimeColumn:
+			n += maxTimeFeatures
+		case TextColumn:
+			n += minTextFeatures
+		default:
+			n += max(len(c.Levels), 1)
+		}
 	}
 	return n
 }
 
 func (c Column) check() error {
-	switch c.Type {
-	case "", NumericColumn, BooleanColumn:
-		if len(c.Levels) > 0 {
-			return fmt.Errorf("levels are for type %q, not %q", CategoricalColumn, c.Type)
-		}
-	case CategoricalColumn:
-	default:
-		return fmt.Errorf("unknown type %q, want one of: %s, %s, %s",
-			c.Type, NumericColumn, CategoricalColumn, BooleanColumn)
+	if c.Type != "" && !slices.Contains(columnTypes, c.Type) {
+		return fmt.Errorf("unknown type %q, want one of: %v", c.Type, columnTypes)
+	}
+	if len(c.Levels) > 0 && c.Type != CategoricalColumn {
+		return fmt.Errorf("levels are for type %q, not %q", CategoricalColumn, c.Type)
+	}
+	if c.Format != "" && c.Type != TimeColumn {
+		return fmt.Errorf("a format is for type %q, not %q", TimeColumn, c.Type)
+	}
+	if !slices.Contains(timeFormats, c.Format) {
+		return fmt.Errorf("unknown format %q, want one of: %q", c.Format, timeFormats[1:])
 	}
 	seen := make(map[string]bool, len(c.Levels))
 	for _, level := range c.Levels {
-		if err := checkText(level); err != nil {
+		if err := checkText(level, MaxLevelBytes); err != nil {
 			return fmt.Errorf("level: %w", err)
 		}
 		if seen[level] {
@@ -214,9 +166,9 @@ func (t Table) resolved() error {
 }
 
 // checkText refuses text that is too long or that JSON would change.
-func checkText(s string) error {
-	if len(s) > MaxLevelBytes {
-		return fmt.Errorf("text of %d bytes, the limit is %d", len(s), MaxLevelBytes)
+func checkText(s string, most int) error {
+	if len(s) > most {
+		return fmt.Errorf("text of %d bytes, the limit is %d", len(s), most)
 	}
 	if !utf8.ValidString(s) {
 		return fmt.Errorf("text %q is not UTF-8", s)

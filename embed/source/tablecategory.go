@@ -13,6 +13,10 @@ import (
 // OtherLevel stands in Parts for a level that has no feature of its own.
 const OtherLevel = "(other)"
 
+// maxDistinct bounds the different values or words of a column that a fit counts;
+// those that come later count as rare.
+const maxDistinct = 1 << 16
+
 // categoricalFeatures is a one-hot run: the levels, one feature for all other
 // values if the column is open, one for missing if some value was.
 type categoricalFeatures struct {
@@ -180,6 +184,9 @@ func (c *categoricalCollector) add(v any) {
 	text := levelText(v)
 	count := c.counts[text]
 	if count == nil {
+		if len(text) > MaxLevelBytes || len(c.counts) == maxDistinct {
+			return
+		}
 		count = &levelCount{text: text, value: v}
 		c.counts[text] = count
 	}

@@ -35,12 +35,16 @@ type collector interface {
 	fit() features
 }
 
-func newCollector(c Column) collector {
+func (t Table) newCollector(c Column) collector {
 	switch c.Type {
 	case NumericColumn:
-		return &numericCollector{}
+		return &numericCollector{knots: min(maxKnots, max(minKnots, allKnots/len(t.Columns)))}
 	case BooleanColumn:
 		return &booleanCollector{}
+	case TimeColumn:
+		return newTimeCollector(c.Format)
+	case TextColumn:
+		return newTextCollector(t.textFeatures())
 	}
 	return newCategoricalCollector(c.Levels)
 }
@@ -51,19 +55,24 @@ func emptyFeatures(c Column) features {
 		return &numericFeatures{}
 	case BooleanColumn:
 		return &booleanFeatures{}
+	case TimeColumn:
+		return &timeFeatures{format: c.Format}
+	case TextColumn:
+		return &textFeatures{}
 	}
 	return &categoricalFeatures{declared: c.Levels}
 }
 
-// Fit learns scales and levels. It holds 8 bytes per sample and numeric column,
-// and every distinct value of the open categorical columns.
+// Fit learns scales, levels and words. It holds 8 bytes per sample and column of
+// numbers or times, and up to maxDistinct different values or words of each of the
+// other columns.
 func (t Table) Fit(samples iter.Seq2[[]byte, error]) (Fitted, error) {
 	if err := t.resolved(); err != nil {
 		return nil, err
 	}
 	collectors := make([]collector, len(t.Columns))
 	for i, c := range t.Columns {
-		collectors[i] = newCollector(c)
+		collectors[i] = t.newCollector(c)
 	}
 	n := 0
 	for stored, err := range samples {
@@ -182,9 +191,10 @@ func (f *fittedTable) Row(dst []float32, stored []byte) error {
 	return nil
 }
 
-// Record returns every column: numbers within the range of the fit and whole if
-// the column was, the likeliest level, nil where the row says missing. The
-// levels that share a feature decode to the most frequent of them.
+// Record returns every column: numbers and times within the range of the fit and
+// as whole as they were there, one of the values that were there if they were few;
+// the likeliest level; of a text its likeliest words; nil where the row says missing.
+// The levels that share a feature decode to the most frequent of them.
 func (f *fittedTable) Record(row []float32) (any, error) {
 	if err := checkRow(row, f.Width()); err != nil {
 		return nil, err
@@ -196,9 +206,9 @@ func (f *fittedTable) Record(row []float32) (any, error) {
 	return record, nil
 }
 
-// InputScale is a numeric column's standard deviation (robust, and where the
-// column is skewed that of its values, which no single factor gives exactly);
-// 1 for all other features.
+// InputScale is, for the feature of a number, how far values lie apart for 1 between
+// features, over the middle nine tenths of the fit's, which no single factor gives
+// exactly; for the trend of a time the same in seconds; 1 for all other features.
 func (f *fittedTable) InputScale() []float32 {
 	scale := make([]float32, f.Width())
 	for i := range scale {
@@ -210,9 +220,9 @@ func (f *fittedTable) InputScale() []float32 {
 	return scale
 }
 
-// Parts are the columns. Value and Expected are read from the features, so a
-// number beyond ten deviations shows as ten, and OtherLevel stands for a level
-// without a feature of its own.
+// Parts are the columns. Value and Expected are read from the features, so
+// OtherLevel stands for a level without a feature of its own, and of a text its
+// words are shown as far as they were frequent in the fit.
 func (f *fittedTable) Parts(contributions []float64, row, decoded []float32) []Part {
 	if w := f.Width(); len(contributions) != w || len(row) != w || len(decoded) != w {
 		return nil
@@ -228,7 +238,29 @@ func (f *fittedTable) Parts(contributions []float64, row, decoded []float32) []P
 }
 
 // MarshalBinary gives the spec and the state of each column.
-func (f *fittedTable) MarshalBinary() ([]byte, error) { return marshalFitted(f.spec, f.columns) }
+func (f *fittedTable) MarshalBinary() ([]byte, error) {
+	return marshalFitted(f.spec, tableState(f.columns))
+}
+
+// tableState is the columns' state. The first format has neither ranks of numbers
+// nor times and texts.
+type tableState []features
+
+func (s tableState) format() int {
+	for _, c := range s {
+		switch c := c.(type) {
+		case *numericFeatures:
+			if c.Ranks == nil {
+				continue
+			}
+		case *timeFeatures, *textFeatures:
+		default:
+			continue
+		}
+		return 2
+	}
+	return 1
+}
 
 func restoreTable(spec Spec, state json.RawMessage) (Fitted, error) {
 	table, ok := spec.(Table)

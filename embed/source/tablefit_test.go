@@ -70,7 +70,7 @@ func TestNumericStandardises(t *testing.T) {
 func TestNumericEdges(t *testing.T) {
 	t.Run("wild values are tamed, told apart, and shown as they are", func(t *testing.T) {
 		spec, fitted, _ := numeric(t, 1, 2, 3, 4, 5)
-		last := float32(10)
+		last := float32(9)
 		for _, x := range []int64{500, 777, 1_000_000} {
 			row := rowOf(t, fitted, marshal(t, spec, map[string]any{"x": x}))
 			if row[0] <= last || row[0] > 30 {
@@ -84,11 +84,11 @@ func TestNumericEdges(t *testing.T) {
 			}
 		}
 		tiny, fittedTiny, _ := numeric(t, 1e-38, 2e-38, 3e-38)
-		if far := rowOf(t, fittedTiny, marshal(t, tiny, map[string]any{"x": -3e38})); far[0] != -110 {
+		if far := rowOf(t, fittedTiny, marshal(t, tiny, map[string]any{"x": -3e38})); far[0] > -109 || far[0] < -111 {
 			t.Errorf("the feature of -3e38 among tiny values is %g", far[0])
 		}
 		row := rowOf(t, fitted, marshal(t, spec, map[string]any{"x": -1e30}))
-		if !(row[0] < -10) || row[0] < -100 {
+		if !(row[0] < -9) || row[0] < -100 {
 			t.Errorf("the feature of -1e30 is %g", row[0])
 		}
 	})

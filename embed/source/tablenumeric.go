@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"slices"
@@ -27,10 +28,13 @@ const (
 	rowPrecision = 1e-6
 	// maxDecimals is as many as are worth rounding to.
 	maxDecimals = 50
+	// fewDecimals is as many as a column's values are written with on purpose.
+	fewDecimals = 6
 )
 
-// numericFeatures standardises one numeric column:
-// z = (g(x) − Center) / Scale, g the identity or sign(x)·log(1 + |x|/Log).
+// numericFeatures makes one feature of a numeric column: z = (g(x) − Center) / Scale,
+// g the identity or sign(x)·log(1 + |x|/Log), or where there are ranks the mean of z
+// and of the normal score of x.
 type numericFeatures struct {
 	Log       float64 `json:"log,omitempty"` // unit of the logarithm, 0 for none
 	Center    float64 `json:"center"`        // median of g(x)
@@ -40,6 +44,9 @@ type numericFeatures struct {
 	Max       float64 `json:"max"`
 	Integer   bool    `json:"integer,omitempty"` // every value was one
 	Missing   bool    `json:"missing,omitempty"` // some value was, so there is an indicator
+	// Decimals is how many are enough to write every value, 0 if that is not known.
+	Decimals int    `json:"decimals,omitempty"`
+	Ranks    *ranks `json:"ranks,omitempty"` // nil in the first format, and of a constant
 }
 
 func (f *numericFeatures) layout() embed.Layout {
@@ -55,7 +62,10 @@ func withIndicator(layout embed.Layout, missing bool) embed.Layout {
 }
 
 // saysMissing reads the indicator, which follows the value's one feature.
-func saysMissing(src []float32) bool { return len(src) > 1 && src[1] >= 0.5 }
+func saysMissing(src []float32) bool { return len(src) > 1 && says(src[1]) }
+
+// says reads a binary feature.
+func says(v float32) bool { return v >= 0.5 }
 
 func (f *numericFeatures) encode(dst []float32, v any) {
 	if v != nil {
@@ -65,7 +75,17 @@ func (f *numericFeatures) encode(dst []float32, v any) {
 	}
 }
 
+// forward is the feature of x, which grows with x.
 func (f *numericFeatures) forward(x float64) float64 {
+	z := f.standard(x)
+	if f.Ranks != nil {
+		return f.Ranks.feature(x, z)
+	}
+	return z
+}
+
+// standard is the standardised x.
+func (f *numericFeatures) standard(x float64) float64 {
 	return squash((signedLog(x, f.Log) - f.Center) / f.Scale)
 }
 
@@ -86,25 +106,51 @@ func unsquash(z float64) float64 {
 	return z
 }
 
-func (f *numericFeatures) decode(src []float32) any { return f.read(src, f.Min, f.Max) }
-func (f *numericFeatures) show(src []float32) any {
-	return f.read(src, -math.MaxFloat32, math.MaxFloat32)
-}
-
-func (f *numericFeatures) read(src []float32, low, high float64) any {
+func (f *numericFeatures) decode(src []float32) any {
 	if saysMissing(src) {
 		return nil
 	}
-	z := float64(src[0])
-	if math.IsNaN(z) {
-		z = 0
+	x, ok := f.nearest(feature(src))
+	if !ok {
+		x = f.whole(clamp(f.inverse(feature(src)), f.Min, f.Max))
 	}
-	x, unit := unsquash(z)*f.Scale+f.Center, f.Scale*max(1, math.Abs(unsquash(z))/maxDeviations)
-	if f.Log > 0 {
-		x = math.Copysign(math.Expm1(math.Abs(x))*f.Log, x)
-		unit *= max(math.Abs(x), f.Log)
+	return f.value(x)
+}
+
+func (f *numericFeatures) show(src []float32) any {
+	if saysMissing(src) {
+		return nil
 	}
-	x = clamp(trim(x, unit*rowPrecision), low, high)
+	return f.value(clamp(f.inverse(feature(src)), -math.MaxFloat32, math.MaxFloat32))
+}
+
+// feature is the value's feature, that of the column's centre if it is not a number.
+func feature(src []float32) float64 {
+	if v := float64(src[0]); !math.IsNaN(v) {
+		return v
+	}
+	return 0
+}
+
+// nearest is the value of the fit that a feature stands for, where the column only
+// has such values, or many of that one.
+func (f *numericFeatures) nearest(v float64) (x float64, ok bool) {
+	if f.Ranks == nil {
+		return 0, false
+	}
+	return f.Ranks.nearest(v)
+}
+
+// whole rounds x as far as all values of the fit were.
+func (f *numericFeatures) whole(x float64) float64 {
+	if f.Decimals > 0 {
+		return decimals(x, f.Decimals)
+	}
+	return x
+}
+
+// value is x as the column's values are.
+func (f *numericFeatures) value(x float64) any {
 	if f.Integer {
 		if r := math.Round(x); math.Abs(r) <= maxExactFloat {
 			return int64(r)
@@ -113,15 +159,62 @@ func (f *numericFeatures) read(src []float32, low, high float64) any {
 	return x
 }
 
+// inverse is the x whose feature is v, to the precision that float32 has of it.
+func (f *numericFeatures) inverse(v float64) float64 {
+	if f.Ranks != nil {
+		low, high, shift := f.Ranks.around(v)
+		if low < high {
+			return f.between(v, low, high)
+		}
+		if math.Abs(v-f.forward(low)) <= rowPrecision*max(1, math.Abs(v)) {
+			return low
+		}
+		v += shift
+	}
+	z := unsquash(v)
+	x, unit := z*f.Scale+f.Center, f.Scale*max(1, math.Abs(z)/maxDeviations)
+	if f.Log > 0 {
+		x = math.Copysign(math.Expm1(math.Abs(x))*f.Log, x)
+		unit *= max(math.Abs(x), f.Log)
+	}
+	return trim(x, unit*rowPrecision)
+}
+
+// between finds x by bisection from low, of a feature below v, to high, of one above.
+func (f *numericFeatures) between(v, low, high float64) float64 {
+	a, b := low, high
+	fa, fb := f.forward(a), f.forward(b)
+	precision := rowPrecision * max(1, math.Abs(v))
+	switch {
+	case v-fa <= precision && v-fa <= fb-v:
+		return a
+	case fb-v <= precision:
+		return b
+	}
+	for range 64 {
+		if middle := a + (b-a)/2; f.forward(middle) < v {
+			a = middle
+		} else {
+			b = middle
+		}
+	}
+	return clamp(trim(b, (high-low)/(fb-fa)*precision), low, high)
+}
+
 // trim rounds x to the decimals that matter at a given precision, so that a
 // number which passed through float32 reads as it was written: 0.1, not
 // 0.0999999964.
 func trim(x, precision float64) float64 {
-	decimals := math.Floor(-math.Log10(precision))
-	if !(decimals >= 0 && decimals <= maxDecimals) || math.IsInf(x, 0) {
+	places := math.Floor(-math.Log10(precision))
+	if !(places >= 0 && places <= maxDecimals) || math.IsInf(x, 0) {
 		return x
 	}
-	rounded, err := strconv.ParseFloat(strconv.FormatFloat(x, 'f', int(decimals), 64), 64)
+	return decimals(x, int(places))
+}
+
+// decimals rounds x to some decimals, and reads as it is then written.
+func decimals(x float64, places int) float64 {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(x, 'f', places, 64), 64)
 	if err != nil {
 		return x
 	}
@@ -129,7 +222,14 @@ func trim(x, precision float64) float64 {
 }
 
 func (f *numericFeatures) inputScale() float32 {
-	if f.Log > 0 {
+	switch {
+	case f.Ranks != nil:
+		low, high := f.Ranks.middle()
+		if rise := f.forward(high) - f.forward(low); rise > 0 {
+			return float32((high - low) / rise)
+		}
+		return float32(f.Deviation)
+	case f.Log > 0:
 		return float32(f.Deviation)
 	}
 	return float32(f.Scale)
@@ -144,14 +244,22 @@ func (f *numericFeatures) restore() error {
 	if f.Scale <= 0 || f.Log < 0 || f.Deviation < 0 || f.Min > f.Max {
 		return errors.New("bad scale or range")
 	}
-	return nil
+	if f.Decimals < 0 || f.Decimals > maxDecimals {
+		return errors.New("bad number of decimals")
+	}
+	if f.Ranks == nil {
+		return nil
+	}
+	return f.Ranks.restore(f)
 }
 
 // numericCollector gathers a numeric column.
 type numericCollector struct {
-	values  []float64
-	floats  bool
-	missing bool
+	knots    int // most of the ranks
+	values   []float64
+	floats   bool
+	decimals int // of the values so far
+	missing  bool
 }
 
 func (c *numericCollector) add(v any) {
@@ -162,14 +270,28 @@ func (c *numericCollector) add(v any) {
 	x := toFloat(v)
 	if _, isInt := v.(int64); !isInt || math.Abs(x) > maxExactFloat {
 		c.floats = true
+		c.decimals = max(c.decimals, decimalsOf(x))
 	}
 	c.values = append(c.values, x)
+}
+
+// decimalsOf is how many decimals x is written with.
+func decimalsOf(x float64) int {
+	var buf [32]byte
+	text := strconv.AppendFloat(buf[:0], x, 'f', -1, 64)
+	if point := bytes.IndexByte(text, '.'); point >= 0 {
+		return len(text) - point - 1
+	}
+	return 0
 }
 
 func (c *numericCollector) fit() features {
 	f := &numericFeatures{Scale: 1, Missing: c.missing, Integer: !c.floats}
 	if len(c.values) == 0 {
 		return f
+	}
+	if c.floats && c.decimals <= fewDecimals {
+		f.Decimals = c.decimals
 	}
 	x := c.values
 	slices.Sort(x)
@@ -197,81 +319,7 @@ func (c *numericCollector) fit() features {
 		}
 	}
 	f.Center, f.Scale = quantile(t, 0.5), robustScale(t)
+	f.Ranks = newRanks(x, c.knots)
+	f.Ranks.place(f)
 	return f
 }
-
-// robustScale is the standard deviation of sorted, non-constant values, from
-// their middle 90 % where that has any spread. Where it has none, the rare other
-// values would be beyond maxDeviations by the plain deviation, so the scale is
-// at least what keeps them apart.
-func robustScale(t []float64) float64 {
-	if s := (quantile(t, 0.95) - quantile(t, 0.05)) / deviationsBetween; s > 0 {
-		return s
-	}
-	spread := t[len(t)-1] - t[0]
-	_, s := meanAndDeviation(t)
-	if s = max(s, spread/maxDeviations); s > 0 {
-		return s
-	}
-	return spread // too small to divide
-}
-
-// logUnit is a low quantile of the magnitudes that are not 0. Below its unit the
-// signed logarithm is nearly linear, so a column with both signs has a larger
-// one, which keeps the values around 0 together.
-func logUnit(x []float64) float64 {
-	low := 0.05
-	if x[0] < 0 && x[len(x)-1] > 0 {
-		low = 0.25
-	}
-	magnitudes := make([]float64, 0, len(x))
-	for _, v := range x {
-		if v != 0 {
-			magnitudes = append(magnitudes, math.Abs(v))
-		}
-	}
-	slices.Sort(magnitudes)
-	return max(quantile(magnitudes, low), magnitudes[len(magnitudes)-1]/logRange)
-}
-
-// signedLog is sign(x)·log(1 + |x|/unit), or x if unit is 0.
-func signedLog(x, unit float64) float64 {
-	if unit == 0 {
-		return x
-	}
-	return math.Copysign(math.Log1p(math.Abs(x)/unit), x)
-}
-
-// quantile of sorted values, interpolated.
-func quantile(sorted []float64, q float64) float64 {
-	at := q * float64(len(sorted)-1)
-	low := int(at)
-	high := min(low+1, len(sorted)-1)
-	return sorted[low] + (at-float64(low))*(sorted[high]-sorted[low])
-}
-
-func meanAndDeviation(x []float64) (mean, deviation float64) {
-	for _, v := range x {
-		mean += v / float64(len(x))
-	}
-	for _, v := range x {
-		deviation += (v - mean) * (v - mean) / float64(len(x))
-	}
-	return mean, math.Sqrt(deviation)
-}
-
-// skewness is the third standardised moment, 0 where there is no deviation.
-func skewness(x []float64) float64 {
-	mean, deviation := meanAndDeviation(x)
-	if deviation == 0 {
-		return 0
-	}
-	var sum float64
-	for _, v := range x {
-		z := (v - mean) / deviation
-		sum += z * z * z
-	}
-	return sum / float64(len(x))
-}
-
-func clamp(x, low, high float64) float64 { return min(max(x, low), high) }

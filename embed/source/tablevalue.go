@@ -9,8 +9,8 @@ import (
 	"strconv"
 )
 
-// Marshal stores a record as compact JSON with sorted keys. Integers that int64
-// holds stay exact; a number written 3.0 is the integer 3.
+// Marshal stores a record as compact JSON with sorted keys, without objects in it.
+// Integers that int64 holds stay exact; a number written 3.0 is the integer 3.
 func (t Table) Marshal(record any) ([]byte, error) {
 	if err := t.resolved(); err != nil {
 		return nil, err
@@ -18,6 +18,10 @@ func (t Table) Marshal(record any) ([]byte, error) {
 	given, ok := record.(map[string]any)
 	if !ok {
 		return nil, fmt.Errorf("%w: got %T, want a table record", ErrRecord, record)
+	}
+	given, err := flattened(given)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
 	values := make(map[string]any, len(given))
 	for i := range t.Columns {
@@ -33,19 +37,24 @@ func (t Table) Marshal(record any) ([]byte, error) {
 		values[c.Name] = kept
 	}
 	if len(values) < len(given) {
-		return nil, t.unknownColumn(given)
+		if err := t.unknownColumn(given); err != nil {
+			return nil, err
+		}
 	}
 	return appendRecord(nil, values), nil
 }
 
+// unknownColumn names a column that the table does not have. That there is no
+// object where columns lie within one is no column.
 func (t Table) unknownColumn(record map[string]any) error {
-	known := make([]string, len(t.Columns))
+	known := make(map[string]bool, len(t.Columns))
+	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
-		known[i] = c.Name
+		known[c.Name], names[i] = true, c.Name
 	}
 	for _, name := range slices.Sorted(maps.Keys(record)) {
-		if !slices.Contains(known, name) {
-			return fmt.Errorf("%w: unknown column %q, the table has: %s", ErrRecord, name, listed(known))
+		if !known[name] && (record[name] != nil || !t.isObject(name)) {
+			return fmt.Errorf("%w: unknown column %q, the table has: %s", ErrRecord, cut(name), listed(names))
 		}
 	}
 	return nil
@@ -90,13 +99,17 @@ func (c *Column) normal(v any) (any, error) {
 		return normalNumber(v)
 	case BooleanColumn:
 		return normalBoolean(v)
+	case TimeColumn:
+		return normalTime(v, c.Format)
+	case TextColumn:
+		return normalText(v)
 	}
 	kept, err := normalLevel(v)
 	if err != nil {
 		return nil, err
 	}
 	if text := levelText(kept); len(c.Levels) > 0 && !slices.Contains(c.Levels, text) {
-		return nil, fmt.Errorf("unknown level %q, the column has: %s", text, listed(c.Levels))
+		return nil, fmt.Errorf("unknown level %q, the column has: %s", cut(text), listed(c.Levels))
 	}
 	return kept, nil
 }
@@ -128,7 +141,7 @@ func normalBoolean(v any) (any, error) {
 func normalLevel(v any) (any, error) {
 	switch v := v.(type) {
 	case string:
-		return v, checkText(v)
+		return v, checkText(v, MaxTextBytes)
 	case bool:
 		return v, nil
 	}
@@ -164,7 +177,7 @@ func describe(v any) string {
 		return fmt.Sprintf("text %.*q", most, v)
 	case map[string]any:
 		return "an object"
-	case []any:
+	case []any, []string:
 		return "a list"
 	}
 	if _, ok := number(v); ok {

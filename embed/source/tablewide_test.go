@@ -41,7 +41,7 @@ func TestDeclaredLevelsAddUp(t *testing.T) {
 
 // Open columns keep fewer levels where all of them would not fit into a row.
 func TestWideTableKeepsFewerLevels(t *testing.T) {
-	for _, columns := range []int{900, 1100, source.MaxColumns} {
+	for _, columns := range []int{900, 1100, 4096} {
 		var stored [][]byte
 		var spec source.Spec = source.Table{}
 		for i := range 70 {
