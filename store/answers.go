@@ -26,6 +26,8 @@ type Reconstruction struct {
 	// vector collections.
 	Record any       `json:"record,omitempty"`
 	Vector []float32 `json:"vector,omitempty"`
+	// Spectrogram is a PNG of what was decoded, of records that have one (audio).
+	Spectrogram []byte `json:"spectrogram,omitempty"`
 	// Error is the mean squared error per feature in standardised space.
 	Error float64 `json:"error"`
 	// Parts are the errors of the record's parts, largest first, 64 at most; none of

@@ -148,7 +148,7 @@ func (c *Collection) Reconstruct(ctx context.Context, ids ...ID) ([]Reconstructi
 
 // reconstructDropped decodes points whose records are dropped.
 func (c *Collection) reconstructDropped(gen *generation, points []storedPoint) ([]Reconstruction, error) {
-	records, latents, err := gen.recordsOf(points, c.opts.Workers)
+	decoded, latents, err := gen.rowsOf(points, c.opts.Workers, true)
 	if err != nil {
 		return nil, err
 	}
@@ -156,21 +156,32 @@ func (c *Collection) reconstructDropped(gen *generation, points []storedPoint) (
 	if err != nil {
 		return nil, err
 	}
+	width := gen.fitted.Width()
 	out := make([]Reconstruction, len(points))
 	for i := range out {
 		out[i] = Reconstruction{Error: float64(found[i].mse), Parts: []PartError{}}
-		out[i].set(records[i])
+		if err := out[i].show(gen.fitted, decoded[i*width:(i+1)*width]); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
 
-// set puts a record into the field that is of its kind.
-func (r *Reconstruction) set(record any) {
+// show puts what a row decodes to into the fields that are of its kind.
+func (r *Reconstruction) show(fitted source.Fitted, decoded []float32) error {
+	record, err := fitted.Record(decoded)
 	if v, ok := record.([]float32); ok {
 		r.Vector = v
 	} else {
 		r.Record = record
 	}
+	if p, ok := fitted.(source.Pictured); ok && err == nil {
+		r.Spectrogram, err = p.Picture(decoded)
+	}
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
 }
 
 // ReconstructRecords is Reconstruct for new records.
@@ -206,12 +217,10 @@ func (c *Collection) reconstruct(gen *generation, row []float32) (Reconstruction
 	if err != nil {
 		return Reconstruction{}, err
 	}
-	record, err := gen.fitted.Record(decoded)
-	if err != nil {
-		return Reconstruction{}, fmt.Errorf("store: %w", err)
-	}
 	out := Reconstruction{Error: meanSquare(residual), Parts: []PartError{}}
-	out.set(record)
+	if err := out.show(gen.fitted, decoded); err != nil {
+		return Reconstruction{}, err
+	}
 	for _, p := range largestParts(gen.fitted.Parts(squares(residual, nil), row, decoded)) {
 		out.Parts = append(out.Parts, PartError{Name: p.Name, Error: p.Weight})
 	}

@@ -44,6 +44,11 @@ type Query struct {
 	EF, Rerank int
 	// Exact asks for the exact scan of the space.
 	Exact bool
+	// Warp scores the nearest candidates of the space anew by a distance that lets either
+	// record run faster or slower (source.Warper), and that is the score: for records that
+	// run in time, such as audio. Candidates are 50, or Rerank, and Offset + Limit at
+	// least. Their records are decoded: about half a millisecond each for a second of sound.
+	Warp bool
 
 	// WithRecord and WithVector ask for the hits' records, and for their
 	// vectors: the input vector of a vector collection, the latent of any other.
@@ -89,6 +94,9 @@ type SearchInfo struct {
 	// anew when it was asked again. The distance is not looked at under a filter, by Dot,
 	// or where a tenth of the points have gone since the fit.
 	OutOfDistribution bool `json:"out_of_distribution"`
+	// Warped is how many candidates were scored by warped distance; Exact and
+	// ExpectedRecall are of how they were found.
+	Warped int `json:"warped,omitempty"`
 	// Work is what the search did, and Cost what that takes, in about microseconds, by the
 	// model that choices go by; decoding the query, to tell how well it fits, is no part.
 	Work SearchWork `json:"work"`

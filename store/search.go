@@ -103,7 +103,9 @@ type search struct {
 	// selection is what the filter selected, allow its slots.
 	selection selection
 	plan      plan
-	dropped   int
+	// distance is what orders the hits.
+	distance func(a, b []float32) float32
+	dropped  int
 	// work is what the index did, if that is asked for; the others are how
 	// many candidates were scored by rows that are kept, by records and by decoding.
 	work                        index.Work
@@ -115,6 +117,8 @@ type search struct {
 	hits       []Hit
 	// strange tells that the query is unlike the points.
 	strange bool
+	// warped is how many candidates were scored by warped distance.
+	warped int
 }
 
 func (s *search) run(ctx context.Context) error {
@@ -137,6 +141,9 @@ func (s *search) run(ctx context.Context) error {
 	}
 	if s.explain {
 		s.strange = s.strange || s.isStrange(hits)
+	}
+	if hits, err = s.warp(hits); err != nil {
+		return err
 	}
 	if s.fromMemory(hits) {
 		return nil
@@ -179,10 +186,13 @@ func (c *Collection) marshalNew(record any) ([]byte, error) {
 
 // prepare finds the query's rows, the points that may answer, and the plan.
 func (s *search) prepare(ctx context.Context) error {
+	var err error
+	if s.distance, err = s.orderedBy(); err != nil {
+		return err
+	}
 	if err := s.prepareTarget(); err != nil {
 		return err
 	}
-	var err error
 	if s.q.Filter, err = s.q.Filter.prepared(); err != nil {
 		return err
 	}
@@ -190,7 +200,7 @@ func (s *search) prepare(ctx context.Context) error {
 		return err
 	}
 	s.allow = s.selection.slots
-	s.plan = s.gen.plan(s.q)
+	s.plan = s.gen.plan(s.planned())
 	return nil
 }
 
@@ -269,6 +279,9 @@ func (s *search) newRow() ([]float32, error) {
 // own point and a threshold are taken off, and to tell how far the 10th is.
 func (s *search) wanted() int {
 	k := max(s.q.Offset+s.q.Limit, calibrationK)
+	if s.q.Warp {
+		k = max(k, s.q.warped())
+	}
 	if s.byID {
 		k++
 	}

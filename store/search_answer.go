@@ -175,7 +175,6 @@ func (s *search) refresh(g *ground, hits []index.Hit) ([]index.Hit, error) {
 	out, changed := hits[:0], false
 	// Slots may have other points or payloads than when the filter ran.
 	overtaken := s.selection.slots != nil && g.number(keySeq) != s.selection.seq
-	distance := s.metric().Kernel()
 	for _, h := range hits {
 		e, ok, err := g.entry(h.Slot)
 		if err != nil {
@@ -205,7 +204,7 @@ func (s *search) refresh(g *ground, hits []index.Hit) ([]index.Hit, error) {
 			if err != nil {
 				return nil, err
 			}
-			h.Distance, changed = distance(query, row), true
+			h.Distance, changed = s.distance(query, row), true
 		}
 		out = append(out, h)
 	}
@@ -217,7 +216,7 @@ func (s *search) refresh(g *ground, hits []index.Hit) ([]index.Hit, error) {
 
 // currentRow is a slot's row as it is now, beside the query's row of the same kind.
 func (s *search) currentRow(g *ground, slot uint32) (row, query []float32, err error) {
-	if s.rescored() {
+	if s.rescored() || s.q.Warp {
 		row, err = s.gen.featureOfSlot(g, slot)
 		return row, s.row, err
 	}
@@ -275,7 +274,7 @@ func (s *search) info() SearchInfo {
 	if s.byTerms() {
 		s.explainTerms(&info)
 	}
-	info.OutOfDistribution = s.strange
+	info.OutOfDistribution, info.Warped = s.strange, s.warped
 	info.Work = s.gen.work(s.work, 1, s.plan.ef, max(s.wanted(), s.plan.rerank))
 	s.gen.score(&info.Work, float64(s.byRow), float64(s.byRecord), float64(s.byDecoding))
 	info.Cost = info.Work.cost()

@@ -66,6 +66,12 @@ func (g *generation) decodeSlots(hits []index.Hit, workers int) (known []index.H
 
 // rerankStored scores candidates by their stored records.
 func (s *search) rerankStored(top *index.TopK, found []index.Hit) error {
+	return s.scoreStored(top, found, s.metric().Kernel())
+}
+
+// scoreStored scores candidates by their stored records, and by what their latents decode
+// to where these are dropped.
+func (s *search) scoreStored(top *index.TopK, found []index.Hit, distance func(a, b []float32) float32) error {
 	s.readStored = true
 	return s.c.view(func(g *ground) error {
 		var chunk []storedPoint
@@ -85,7 +91,6 @@ func (s *search) rerankStored(top *index.TopK, found []index.Hit) error {
 			return err
 		}
 		s.byRecord += len(chunk)
-		distance := s.metric().Kernel()
 		for i, r := range chunk {
 			top.Push(index.Hit{Slot: r.slot, Distance: distance(s.row, rows[i*len(s.row):(i+1)*len(s.row)])})
 		}
