@@ -24,6 +24,7 @@ func TestFirstBatchNamesThePoint(t *testing.T) {
 		}
 		return points
 	}
+	const many = source.MaxColumns - 96
 	good := pictures(2)
 	empty := map[string]any{}
 	for name, test := range map[string]struct {
@@ -38,7 +39,7 @@ func TestFirstBatchNamesThePoint(t *testing.T) {
 		"a list in a column": {source.Table{}, record(map[string]any{"a": 1}, map[string]any{"a": []any{1}}), "points[1].record: "},
 		"no columns":         {source.Table{}, record(empty, empty), "points[0].record: "},
 		"too many columns":   {source.Table{}, record(map[string]any{"a": 1}, wide(0, source.MaxColumns+1)), "points[1].record: "},
-		"too many together":  {source.Table{}, record(wide(0, 4000), wide(50, 4000), wide(3000, 4000)), "points[2].record: "},
+		"too many together":  {source.Table{}, record(wide(0, many), wide(50, many), wide(many-100, many)), "points[2].record: "},
 		"too long a vector":  {source.Vector{}, []Point{{ID: NumID(1), Vector: make([]float32, source.MaxFeatures+1)}}, "points[0].vector: "},
 		"of another length":  {source.Vector{}, []Point{{ID: NumID(1), Vector: []float32{1, 2}}, {ID: NumID(2), Vector: []float32{1}}}, "points[1].vector: "},
 	} {
