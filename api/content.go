@@ -42,7 +42,7 @@ func asRecord(kind, field string, v any) (any, error) {
 			return v, nil
 		}
 	case string:
-		if kind != "image" {
+		if kind != "image" && kind != "audio" {
 			break
 		}
 		data, err := base64.StdEncoding.DecodeString(v)
@@ -59,6 +59,8 @@ func formOf(kind string) string {
 	switch kind {
 	case "image":
 		return "a base64 string (encoded image)"
+	case "audio":
+		return "a base64 string (recording)"
 	case "table":
 		return "an object"
 	}

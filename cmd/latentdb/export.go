@@ -76,7 +76,7 @@ func (f exportFlags) settle() (bulk.Format, error) {
 
 func (a *app) export(ctx context.Context, c *client.Client, name, out string, format bulk.Format) error {
 	if format == bulk.CSV {
-		if err := holds(ctx, c, name, "table", "CSV holds tables"); err != nil {
+		if err := holds(ctx, c, name, "CSV holds tables", "table"); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -34,6 +35,7 @@ type importFlags struct {
 	// What the collection is made with if it is not there.
 	kind                    string
 	width, height, channels int
+	audio                   audioFlags
 	distance, dim           string
 	encoder, engine, rows   string
 	recall                  float64
@@ -53,15 +55,16 @@ func (a *app) importCommand() *cobra.Command {
 		Short: "Read points from files, making the collection if it is not there",
 		Long: `Read points from files into a collection, which is made if it is not there: CSV
 and JSON lines of objects make a table, NumPy arrays vectors, IDX files (MNIST)
-and folders of PNG, JPEG, GIF, WebP, BMP or TIFF files images. Files may be
-compressed with gzip.
+and folders of PNG, JPEG, GIF, WebP, BMP or TIFF files images, and those of WAV,
+FLAC or MP3 files audio. Files may be compressed with gzip.
 
 A record that cannot be taken is listed, and the others are imported; the exit
 code is 1 if none could be.`,
 		Example: `  latentdb import people people.csv --id-column email --payload-columns notes --fit
   latentdb import texts embeddings.npy --distance cosine
   latentdb import digits t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz
-  latentdb import photos ./photos --width 48 --height 48`,
+  latentdb import photos ./photos --width 48 --height 48
+  latentdb import talks ./talks --window 2`,
 		Args: cobra.MinimumNArgs(2),
 	}
 	cmd.RunE = a.does(func(ctx context.Context, args []string) error {
@@ -87,7 +90,7 @@ code is 1 if none could be.`,
 }
 
 func (f *importFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.format, "format", "", "csv, jsonl, npy, idx or images (default: the name tells)")
+	flags.StringVar(&f.format, "format", "", "csv, jsonl, npy, idx, images or audio (default: the name tells)")
 	flags.StringVar(&f.file.ID, "id-column", "", "column or key that holds the ids (default: \"id\" if there is one; else points are numbered)")
 	flags.StringSliceVar(&f.file.Payload, "payload-columns", nil, "columns or keys that go to the payload instead of the record")
 	flags.StringSliceVar(&f.file.Text, "text-columns", nil, "columns of a CSV that are text whatever they look like")
@@ -96,10 +99,11 @@ func (f *importFlags) register(flags *pflag.FlagSet) {
 	flags.IntVar(&f.batch, "batch", defaultBatch, "points per transaction; in a new collection the first decide what is open, such as a table's columns")
 	flags.BoolVar(&f.fit, "fit", false, "fit the collection afterwards")
 
-	flags.StringVar(&f.kind, "kind", "", "new collection: vector, image or table (default: the file tells)")
+	flags.StringVar(&f.kind, "kind", "", "new collection: vector, image, table or audio (default: the file tells)")
 	flags.IntVar(&f.width, "width", 0, "new image collection: width images are brought to (default: that of an array's images, or 32)")
 	flags.IntVar(&f.height, "height", 0, "new image collection: height images are brought to")
 	flags.IntVar(&f.channels, "channels", 0, "new image collection: 1 (grey) or 3 (default: by the first images)")
+	f.audio.register(flags)
 	flags.StringVar(&f.distance, "distance", "", "new vector collection: euclid, cosine, dot or manhattan, also as --metric (default euclid)")
 	flags.StringVar(&f.dim, "dim", "", `new collection: latent size, a number or "auto"`)
 	flags.StringVar(&f.encoder, "encoder", "", "new collection: auto, deep, linear or pca")
@@ -133,8 +137,8 @@ func (f *importFlags) check() error {
 		}
 	}
 	return errors.Join(badDim, badEncoder, badDistance,
-		oneOf("format", f.format, string(bulk.CSV), string(bulk.JSONL), string(bulk.NPY), string(bulk.IDX), string(bulk.Images)),
-		oneOf("kind", f.kind, "vector", "image", "table"),
+		oneOf("format", f.format, string(bulk.CSV), string(bulk.JSONL), string(bulk.NPY), string(bulk.IDX), string(bulk.Images), string(bulk.Audio)),
+		oneOf("kind", f.kind, "vector", "image", "table", "audio"),
 		oneOf("engine", f.engine, store.EngineAuto, store.EngineHNSW, store.EngineCells, store.EngineFlat, store.EngineCoder),
 		oneOf("rows", f.rows, store.RowsAuto, store.RowsMemory, store.RowsHalf, store.RowsDisk),
 		inRange("first-id", f.firstID, 0, bulk.MaxFirstID),
@@ -142,6 +146,7 @@ func (f *importFlags) check() error {
 		inRange("width", f.width, 0, source.MaxRowSide),
 		inRange("height", f.height, 0, source.MaxRowSide),
 		inRange("channels", f.channels, 0, 3),
+		f.audio.check(),
 	)
 }
 
@@ -177,7 +182,7 @@ func (im *importer) ensureCollection(ctx context.Context, first bulk.Row) (made 
 		return false, err
 	}
 	f := im.flags
-	spec, err := f.sourceFor(first)
+	spec, err := f.sourceFor(first, im.format)
 	if err != nil {
 		return false, err
 	}
@@ -190,15 +195,18 @@ func (im *importer) ensureCollection(ctx context.Context, first bulk.Row) (made 
 }
 
 // sourceFor is the source that takes records like the first.
-func (f *importFlags) sourceFor(first bulk.Row) (map[string]any, error) {
+func (f *importFlags) sourceFor(first bulk.Row, format bulk.Format) (map[string]any, error) {
 	kind := f.kind
 	if kind == "" {
 		var err error
-		if kind, err = kindOf(first); err != nil {
+		if kind, err = kindOf(first, format); err != nil {
 			return nil, err
 		}
 	}
 	spec := map[string]any{"kind": kind}
+	if kind == "audio" {
+		maps.Copy(spec, f.audio.fields())
+	}
 	if kind != "image" {
 		return spec, nil
 	}
@@ -234,10 +242,13 @@ func (f *importFlags) size(first bulk.Row) (width, height int, err error) {
 	return width, height, nil
 }
 
-// kindOf is the kind of source a record speaks for.
-func kindOf(first bulk.Row) (string, error) {
+// kindOf is the kind of source that a record of a file speaks for.
+func kindOf(first bulk.Row, format bulk.Format) (string, error) {
 	if first.Vector != nil {
 		return "vector", nil
+	}
+	if format == bulk.Audio {
+		return "audio", nil
 	}
 	switch first.Record.(type) {
 	case map[string]any:

@@ -22,6 +22,9 @@ const (
 	printedFailures = 10
 )
 
+// maxBatchBytes is how large a batch's lines may get before it is full.
+const maxBatchBytes = 32 << 20
+
 // importResult is what came of an import.
 type importResult struct {
 	Imported int             `json:"imported"`
@@ -43,6 +46,7 @@ type importer struct {
 	name   string
 
 	file   string // the one being read
+	format bulk.Format
 	ids    *bulk.IDs
 	ready  bool // the collection is there
 	made   bool // and was not before
@@ -105,6 +109,7 @@ func (im *importer) readFile(ctx context.Context, a *app, file string) error {
 		return err
 	}
 	defer func() { _ = r.Close() }()
+	im.format = r.Format()
 	_, size := r.Progress()
 	bar := progress.Start(a.stderr, "import", size)
 	defer bar.Clear()
@@ -154,7 +159,7 @@ func (im *importer) add(ctx context.Context, row bulk.Row) error {
 		return nil
 	}
 	im.batch = append(im.batch, bulk.Row{Line: row.Line, File: row.File})
-	if len(im.batch) < im.flags.batch {
+	if len(im.batch) < im.flags.batch && im.lines.Len() < maxBatchBytes {
 		return nil
 	}
 	return im.flush(ctx)

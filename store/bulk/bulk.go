@@ -1,5 +1,5 @@
 // Package bulk reads and writes files of points for import and export: CSV, JSON
-// lines, NumPy arrays, IDX (MNIST), and folders of images. Readers stream: their
+// lines, NumPy arrays, IDX (MNIST), and folders of images or recordings. Readers stream: their
 // memory does not grow with the file, and every length a file declares is
 // checked before anything is allocated for it.
 //
@@ -59,9 +59,15 @@ const (
 	IDX Format = "idx"
 	// Images is a folder with PNG, JPEG, GIF, WebP, BMP and TIFF files at any depth.
 	Images Format = "images"
+	// Audio is a folder with WAV, FLAC and MP3 files at any depth.
+	Audio Format = "audio"
 )
 
-var formats = []Format{CSV, JSONL, NPY, IDX, Images}
+// formats are all there are, those of streams first.
+var formats = []Format{CSV, JSONL, NPY, IDX, Images, Audio}
+
+// streams is how many are not of folders.
+const streams = 4
 
 // Row is one record of a file, or of an export.
 type Row struct {
@@ -72,7 +78,8 @@ type Row struct {
 	File string
 	// ID is a uint64, a string, or nil if the file gives none.
 	ID any
-	// Record is a map[string]any (table), a []byte or image.Image (picture), or
+	// Record is a map[string]any (table), a []byte (an encoded picture or recording), an
+	// image.Image, or
 	// whatever a JSON point has as its record: a picture is a base64 string
 	// there. Nil if the row is a vector.
 	Record any
@@ -138,7 +145,7 @@ func FormatOf(path string) Format {
 // idxName matches train-images-idx3-ubyte and train-images.idx3-ubyte.
 var idxName = regexp.MustCompile(`[-.]idx[1-9](-[a-z]+)?$`)
 
-// Open opens a file or a folder of images. Files may be compressed with gzip.
+// Open opens a file, or a folder of images or of recordings. Files may be compressed with gzip.
 func Open(path string, opt Options) (*Reader, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -184,7 +191,7 @@ func NewReader(stream io.Reader, opt Options) (*Reader, error) {
 	case NPY, IDX:
 		err = r.readArray(in, opt)
 	default:
-		err = fmt.Errorf("%w: format %q is not one of %v", ErrOption, opt.Format, formats[:len(formats)-1])
+		err = fmt.Errorf("%w: format %q is not one of %v", ErrOption, opt.Format, formats[:streams])
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
@@ -210,7 +217,7 @@ func (o Options) check() error {
 		if named || len(o.Text) > 0 {
 			return fmt.Errorf("%w: id, payload and text columns go with %s and %s, not %s", ErrOption, CSV, JSONL, o.Format)
 		}
-		if o.Labels != "" && o.Format == Images {
+		if o.Labels != "" && (o.Format == Images || o.Format == Audio) {
 			return fmt.Errorf("%w: labels go with %s and %s, not %s", ErrOption, NPY, IDX, o.Format)
 		}
 	}

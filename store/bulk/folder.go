@@ -11,55 +11,78 @@ import (
 	"unicode/utf8"
 )
 
-// maxImageFile bounds one file of a folder of images.
-const maxImageFile = 32 << 20
+// maxFile bounds one file of a folder.
+const maxFile = 32 << 20
 
-// folder reads the images below a directory, in lexical order of their paths.
+// folder reads the files of one format below a directory, in lexical order of their paths.
 // Only regular files are read: symbolic links are not followed, and os.Root
 // keeps a path that changes meanwhile from leading outside.
 type folder struct {
-	root *os.Root
-	r    *Reader
-	done bool
+	root   *os.Root
+	r      *Reader
+	format Format
+	done   bool
 }
 
-// openFolder opens a folder of images. It lists the folder once for the total.
-// The id of an image is its path below the folder, with forward slashes; the
+// openFolder opens a folder of images or of recordings. It lists the folder once for the
+// total. The id of a file is its path below the folder, with forward slashes; the
 // payload has its name as "file" and the folder it is in, unless that is the
 // top, as "folder".
 func openFolder(dir string, opt Options) (*Reader, error) {
+	switch opt.Format {
+	case "", Images, Audio:
+	default:
+		return nil, fmt.Errorf("%w: %q is a folder, which is read as %s or %s, not %s", ErrOption, dir, Images, Audio, opt.Format)
+	}
+	checked := opt
 	if opt.Format == "" {
-		opt.Format = Images
+		checked.Format = Images // whose options are those of any folder
 	}
-	if opt.Format != Images {
-		return nil, fmt.Errorf("%w: %q is a folder, which is read as %s, not %s", ErrOption, dir, Images, opt.Format)
-	}
-	if err := opt.check(); err != nil {
+	if err := checked.check(); err != nil {
 		return nil, err
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{format: Images, closers: []io.Closer{root}}
+	r := &Reader{closers: []io.Closer{root}}
 	f := &folder{root: root, r: r}
+	if f.format, r.total, err = f.list(opt.Format); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	r.format, r.rows = f.format, f.rows
+	return r, nil
+}
+
+// list finds what format the files have, if that is not told, and how many bytes.
+func (f *folder) list(told Format) (format Format, total int64, err error) {
+	bytes := map[Format]int64{}
 	err = f.walk(func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return nil // reported when the rows are read
 		}
 		if info, err := entry.Info(); err == nil {
-			r.total += info.Size()
+			bytes[fileFormat(name)] += info.Size()
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, errors.Join(err, r.Close())
+	_, images := bytes[Images]
+	_, audio := bytes[Audio]
+	switch {
+	case told != "":
+		format = told
+	case images && audio:
+		err = errors.Join(err, fmt.Errorf("%w: the folder holds images and recordings: say by the format, %s or %s, which are meant", ErrOption, Images, Audio))
+	case audio:
+		format = Audio
+	default:
+		format = Images
 	}
-	r.rows = f.rows
-	return r, nil
+	return format, bytes[format], err
 }
 
-// walk calls visit for each image and for each path that cannot be listed.
+// walk calls visit for each file of the format, or of any while it is open, and for each
+// path that cannot be listed.
 func (f *folder) walk(visit fs.WalkDirFunc) error {
 	return fs.WalkDir(f.root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -68,19 +91,23 @@ func (f *folder) walk(visit fs.WalkDirFunc) error {
 			}
 			return visit(name, entry, err)
 		}
-		if !entry.Type().IsRegular() || !isImage(name) {
+		format := fileFormat(name)
+		if !entry.Type().IsRegular() || format == "" || f.format != "" && format != f.format {
 			return nil
 		}
 		return visit(name, entry, nil)
 	})
 }
 
-func isImage(name string) bool {
+// fileFormat is the format of a folder that a file belongs in, "" if in none.
+func fileFormat(name string) Format {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff":
-		return true
+		return Images
+	case ".wav", ".flac", ".mp3":
+		return Audio
 	}
-	return false
+	return ""
 }
 
 func (f *folder) rows(yield func(Row, error) bool) {
@@ -131,9 +158,9 @@ func (f *folder) readFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	encoded, err := io.ReadAll(io.LimitReader(&counter{file, &f.r.read}, maxImageFile+1))
-	if err == nil && len(encoded) > maxImageFile {
-		return nil, fmt.Errorf("more than %d bytes", maxImageFile)
+	encoded, err := io.ReadAll(io.LimitReader(&counter{file, &f.r.read}, maxFile+1))
+	if err == nil && len(encoded) > maxFile {
+		return nil, fmt.Errorf("more than %d bytes", maxFile)
 	}
 	return encoded, err
 }
