@@ -48,5 +48,6 @@ type sourcesPart struct {
 func (s *sources) parts() []sourcesPart {
 	return []sourcesPart{
 		{"4", s.tables},
+		{"3", s.audio},
 	}
 }
