@@ -267,15 +267,14 @@ func (c *Collection) whitenedResiduals(gen *generation, variance []float32, chun
 	if z, err = gen.encode(rows); err != nil {
 		return nil, nil, err
 	}
-	width, inv := gen.fitted.Width(), 1/float64(gen.model.Scale())
+	width := gen.fitted.Width()
 	decoded := embed.NewMatrix(len(chunk), width)
 	if err := gen.model.Decode(decoded, embed.MatrixOf(z, gen.model.Dim())); err != nil {
 		return nil, nil, err
 	}
 	inParallel(c.opts.Workers, len(chunk), func(i int) {
-		for j, v := range embed.Row(decoded, i) {
-			r := (float64(rows[i*width+j]) - float64(v)) * inv
-			residuals[i] += r * r / float64(variance[j]) / float64(width)
+		for j, r := range gen.residualOf(rows[i*width:(i+1)*width], embed.Row(decoded, i)) {
+			residuals[i] += float64(r) * float64(r) / float64(variance[j]) / float64(width)
 		}
 	})
 	return z, residuals, nil
