@@ -49,5 +49,6 @@ func (s *sources) parts() []sourcesPart {
 	return []sourcesPart{
 		{"4", s.tables},
 		{"3", s.audio},
+		{"6", s.pairs},
 	}
 }

@@ -65,6 +65,25 @@ def spoken(features, train, labels, test, truth, k):
 
 
 CALLS = {"spoken": spoken}
+def crossings(fit, left, right, from_, to):
+    """Shares of records that find their match by the cosine of TF-IDF of pieces of words in
+    one space for both sides: in the first 10 of both sides' records, in the first 10 of
+    the other side's, and first of those."""
+    from scipy.sparse import vstack
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    model = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5)).fit(fit)
+    sides = model.transform(left), model.transform(right)
+    ranks = [[], []]
+    for queries, others, a, b in ((*sides, from_, to), (*sides[::-1], to, from_)):
+        for i, among in enumerate((vstack([others, queries]), others)):
+            scores = (queries[a] @ among.T).toarray()
+            ranks[i].append((scores > scores[range(len(a)), b][:, None]).sum(1))
+    both, other = (np.concatenate(r) for r in ranks)
+    return [float((both < 10).mean()), float((other < 10).mean()), float((other < 1).mean())]
+
+
+CALLS = {"crossings": crossings}
 
 
 def main():
