@@ -173,9 +173,9 @@ const contributionNearest = 10
 // Contributions are how much each feature of a row makes it strange: the square of how far
 // it lies from what the others let expect, by the robust Gaussian, where features are 128
 // at most, and the mean square of how far it is from the nearest of the crowd, each as a share of
-// its sum. They add up to 2, 1 or 0.
-func (d *Detector) Contributions(row []float32) ([]float64, error) {
-	if len(row) != len(d.scale.center) {
+// its sum. They add up to 2, 1 or 0. The layout is that of the row.
+func (d *Detector) Contributions(row []float32, layout Layout) ([]float64, error) {
+	if len(row) != len(d.scale.center) || layout.Width() != len(row) {
 		return nil, fmt.Errorf("%w: the row has %d values, want %d", ErrData, len(row), len(d.scale.center))
 	}
 	z := NewMatrix(1, len(row))
@@ -193,7 +193,10 @@ func (d *Detector) Contributions(row []float32) ([]float64, error) {
 		}
 	}
 	toShares(gaps)
-	surprises := d.gaussian.surprises(z.Data)
+	surprises, err := d.gaussian.surprises(z.Data, layout)
+	if err != nil {
+		return nil, err
+	}
 	toShares(surprises)
 	for j, s := range surprises {
 		gaps[j] += s

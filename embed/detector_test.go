@@ -187,7 +187,7 @@ func TestContributionsNameTheFeature(t *testing.T) {
 		row := slices.Clone(Row(rows, rng.IntN(rows.Rows)))
 		j := rng.IntN(len(row))
 		row[j] += 3
-		c, err := d.Contributions(row)
+		c, err := d.Contributions(row, NumericLayout(len(row)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,7 +30,7 @@ func (c *Collection) explain(g *ground, w *watch, r strangeRow, hits []index.Hit
 	}
 	expected, contributions := usual, make([]float64, len(r.row))
 	if gen.byRows() {
-		contributions, err = w.detector.Contributions(r.watched)
+		contributions, err = w.detector.Contributions(r.watched, gen.fitted.Layout())
 	} else if expected, err = w.blame(contributions, r, usual); expected == nil {
 		expected = usual
 	}

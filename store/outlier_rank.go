@@ -38,7 +38,8 @@ func (s logScale) of(v float64) float64 { return (s.log(v) - s.median) / s.devia
 type ranking struct {
 	scales []logScale
 	means  []float64 // of all points that were measured, ascending
-	cut    float64
+	// limit is the mean above which a point may be called strange, and cut its score.
+	limit, cut float64
 }
 
 // newRanking takes the measures of points: all have as many.
@@ -60,8 +61,8 @@ func newRanking(points [][]float64) *ranking {
 	}
 	median, deviation := medianAndDeviation(slices.Clone(r.means))
 	slices.Sort(r.means)
-	// A new point stranger than all is above the cut even if no stored one is.
-	r.cut = min(rankIn(r.means, median+outlierDeviations*deviation), 1-0.5/float64(len(points)))
+	r.limit = median + outlierDeviations*deviation
+	r.cut = rankIn(r.means, r.limit)
 	return r
 }
 
@@ -74,18 +75,33 @@ func (r *ranking) mean(measures []float64) float64 {
 	return sum / float64(max(1, len(measures)))
 }
 
-// rankIn is the share of sorted values below v, ties counted half.
+// strange tells whether a point's measures lie above the limit.
+func (r *ranking) strange(measures []float64) bool { return r.mean(measures) > r.limit }
+
+// rankIn is about the share of sorted values that are less than v. It grows with v, between
+// the values and beyond the last of them: what is stranger than all the points can be
+// stranger still.
 func rankIn(sorted []float64, v float64) float64 {
+	n := len(sorted)
 	lo, _ := slices.BinarySearch(sorted, v)
 	hi := lo
-	for hi < len(sorted) && sorted[hi] == v {
+	for hi < n && sorted[hi] == v {
 		hi++
 	}
-	return (float64(lo) + float64(hi)) / 2 / float64(max(1, len(sorted)))
+	at := float64(lo+hi) / 2 // of those that are as large, the middle
+	switch {
+	case hi > lo:
+	case lo == n:
+		at -= 0.5 / (1 + v - sorted[n-1])
+	case lo == 0:
+		at += 0.5 / (1 + sorted[0] - v)
+	default:
+		at += (v-sorted[lo-1])/(sorted[lo]-sorted[lo-1]) - 0.5
+	}
+	return at / float64(n)
 }
 
-// score is a point's rank in [0,1], and the share of the points at least as strange. Of
-// what is stranger than all of them, the stranger scores higher still.
+// score is a point's rank in [0,1], and the share of the points at least as strange.
 func (r *ranking) score(measures []float64) (score, pValue float64) {
 	n := len(r.means)
 	if n == 0 {
@@ -93,9 +109,5 @@ func (r *ranking) score(measures []float64) (score, pValue float64) {
 	}
 	mean := r.mean(measures)
 	at, _ := slices.BinarySearch(r.means, mean)
-	pValue = min(1, float64(n-at+1)/float64(n+1))
-	if beyond := mean - r.means[n-1]; beyond > 0 {
-		return 1 - 0.5/float64(n)/(1+beyond), pValue
-	}
-	return rankIn(r.means, mean), pValue
+	return rankIn(r.means, mean), min(1, float64(n-at+1)/float64(n+1))
 }

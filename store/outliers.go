@@ -149,7 +149,7 @@ func (c *Collection) recordScore(w *watch, r strangeRow) (RecordScore, error) {
 	}
 	values := w.noveltyOf(r.measured)
 	out.Score, out.PValue = w.novelty.score(values)
-	out.Outlier = out.Score > w.novelty.cut
+	out.Outlier = w.novelty.strange(values)
 	out.Nearest = []Neighbour{}
 	return out, c.view(func(g *ground) error {
 		var err error

@@ -41,7 +41,7 @@ func (a *app) searchCommand() *cobra.Command {
 		Example: `  latentdb search digits --record seven.png
   latentdb search people --record '{"age": 41, "city": "Oslo"}' --limit 5
   latentdb search texts --vector query.json --recall 0.99 --explain
-  latentdb search words --record yes.wav --warp
+  latentdb search talks --record yes.wav --warp
   latentdb search digits --id 17 --filter '{"must": {"key": "label", "match": {"value": 7}}}'`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.on(func(args []string) (question, error) {
