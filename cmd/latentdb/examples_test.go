@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -95,11 +93,11 @@ func TestHelpExamples(t *testing.T) {
 	for i := range 60 {
 		fmt.Fprintf(&people, "p%d@example.com,%d,%s,note %d\n", i, 20+i%50, []string{"Oslo", "Bergen"}[i%2], i)
 		if i < 6 {
-			put(t, fmt.Sprintf("talks/%d.wav", i), tone(220+40*float64(i), 3))
+			put(t, fmt.Sprintf("talks/%d.wav", i), tone(3, 220+40*float64(i)))
 		}
 		put(t, fmt.Sprintf("photos/%d.png", i), encodePNG(t, spot(50, float64(i), float64(i*7%50))))
 	}
-	put(t, "yes.wav", tone(300, 1))
+	put(t, "yes.wav", tone(1, 300))
 	put(t, "people.csv", []byte(people.String()))
 	put(t, "embeddings.npy", npy(60, 5, circle))
 	put(t, "query.json", []byte("[1, 0.5, 0, 1, 2]"))
@@ -128,21 +126,4 @@ func TestHelpExamples(t *testing.T) {
 	if len(examples) > 0 {
 		t.Errorf("these examples were not run: %v", examples)
 	}
-}
-
-// tone is a WAV file of some seconds of a tone that comes and goes, at 8 kHz.
-func tone(hertz, seconds float64) []byte {
-	const rate = 8000
-	n := int(seconds * rate)
-	out := append([]byte("RIFF"), binary.LittleEndian.AppendUint32(nil, uint32(36+2*n))...)
-	out = append(out, "WAVEfmt "...)
-	for _, v := range []uint32{16, 1<<16 | 1, rate, 2 * rate, 16<<16 | 2} {
-		out = binary.LittleEndian.AppendUint32(out, v)
-	}
-	out = binary.LittleEndian.AppendUint32(append(out, "data"...), uint32(2*n))
-	for i := range n {
-		at := float64(i) / rate
-		out = binary.LittleEndian.AppendUint16(out, uint16(int16(12000*math.Sin(2*math.Pi*hertz*at)*math.Sin(3*at))))
-	}
-	return out
 }
