@@ -51,9 +51,8 @@ type Outliers struct {
 	Outliers     []Outlier `json:"outliers"`
 }
 
-// Outlier is one stored point, scored. Score is in [0,1]: the share of the
-// collection that is less strange, by distance to neighbours and by whitened
-// residual.
+// Outlier is one stored point, scored. Score is in [0,1]: the share of the collection that
+// is less strange.
 type Outlier struct {
 	ID    ID      `json:"id"`
 	Score float64 `json:"score"`
@@ -64,6 +63,8 @@ type Outlier struct {
 	// originals are dropped they are of the decoded record, and say in what it differs
 	// from its neighbours.
 	Parts []Part `json:"parts"`
+	// Nearest are the other points nearest to it, in latent space once there is one.
+	Nearest []Neighbour `json:"nearest"`
 }
 
 // RecordScores are new records scored against a collection.

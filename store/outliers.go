@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/latentdb/latentdb/embed"
@@ -19,7 +20,7 @@ const outlierNeighbours = 10
 // share of the collection that is less strange. Cost: about a thousand distances a point
 // once, and then of the points that changed.
 func (c *Collection) Outliers(ctx context.Context, q OutlierQuery) (*Outliers, error) {
-	gen, err := c.fittedGeneration(ctx)
+	gen, err := c.watchedGeneration(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -70,13 +71,16 @@ func (c *Collection) outlier(g *ground, pop *population, s measured) (o Outlier,
 	gen := pop.watch.generation
 	row, z, err := gen.rowsOfSlot(g, s.slot, true)
 	if err == nil && !gen.latentOnly {
-		z, err = gen.encode(row) // not rounded: int8 codes would clip just what is strange
+		z, err = gen.placeOf(row)
 	}
 	if err != nil {
 		return o, false, err
 	}
 	hits, err := c.neighbours(gen, z, s.slot)
 	if err != nil {
+		return o, false, err
+	}
+	if o.Nearest, err = c.shownNeighbours(g, gen, hits); err != nil {
 		return o, false, err
 	}
 	p, ok, err := g.point(s.slot)
@@ -95,6 +99,26 @@ func (c *Collection) outlier(g *ground, pop *population, s measured) (o Outlier,
 	return o, true, err
 }
 
+// watchedGeneration is the active one, fitted unless points are watched by their rows.
+func (c *Collection) watchedGeneration(ctx context.Context) (*generation, error) {
+	gen, err := c.fittedGeneration(ctx)
+	if errors.Is(err, ErrNotFitted) {
+		if zero := c.active.Load(); zero.fitted != nil && (zero.model != nil || zero.byRows()) {
+			return zero, nil
+		}
+	}
+	return gen, err
+}
+
+// placeOf is what the index is asked for a row's neighbours: not rounded, for int8 codes
+// would clip just what is strange.
+func (g *generation) placeOf(row []float32) ([]float32, error) {
+	if g.model == nil {
+		return row, nil
+	}
+	return g.encode(row)
+}
+
 // neighbours are the points nearest to a latent, other than the one in a slot.
 func (c *Collection) neighbours(gen *generation, z []float32, slot uint32) ([]index.Hit, error) {
 	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours + 1}, c)
@@ -109,7 +133,7 @@ func (c *Collection) neighbours(gen *generation, z []float32, slot uint32) ([]in
 // and one search, for each record; the collection's own points are looked at once, and
 // again when a tenth of them have changed.
 func (c *Collection) ScoreRecords(ctx context.Context, records ...any) (*RecordScores, error) {
-	gen, err := c.fittedGeneration(ctx)
+	gen, err := c.watchedGeneration(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -138,8 +162,7 @@ func (c *Collection) ScoreRecords(ctx context.Context, records ...any) (*RecordS
 func (c *Collection) recordScore(w *watch, r strangeRow) (RecordScore, error) {
 	gen := w.generation
 	var out RecordScore
-	// Not rounded: int8 codes would clip just what is strange.
-	z, err := gen.encode(r.row)
+	z, err := gen.placeOf(r.row)
 	if err != nil {
 		return out, invalidCause("records", err)
 	}
@@ -150,21 +173,27 @@ func (c *Collection) recordScore(w *watch, r strangeRow) (RecordScore, error) {
 	values := w.noveltyOf(r.measured)
 	out.Score, out.PValue = w.novelty.score(values)
 	out.Outlier = w.novelty.strange(values)
-	out.Nearest = []Neighbour{}
 	return out, c.view(func(g *ground) error {
 		var err error
 		if out.Parts, err = c.explain(g, w, r, hits); err != nil {
 			return err
 		}
-		for _, h := range hits {
-			e, ok, err := g.entry(h.Slot)
-			if err != nil {
-				return err
-			}
-			if ok {
-				out.Nearest = append(out.Nearest, Neighbour{ID: e.id, Score: scoreOf(Euclid, h.Distance)})
-			}
-		}
-		return nil
+		out.Nearest, err = c.shownNeighbours(g, gen, hits)
+		return err
 	})
+}
+
+// shownNeighbours are hits as answers have them.
+func (c *Collection) shownNeighbours(g *ground, gen *generation, hits []index.Hit) ([]Neighbour, error) {
+	out := []Neighbour{}
+	for _, h := range hits {
+		e, ok, err := g.entry(h.Slot)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, Neighbour{ID: e.id, Score: scoreOf(gen.metric(c.Config()), h.Distance)})
+		}
+	}
+	return out, nil
 }

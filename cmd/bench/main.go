@@ -2,7 +2,7 @@
 // object a line on standard output, a figure each, and a table on standard
 // error. The exit code is 1 when a figure is below its floor, 2 for wrong usage.
 //
-//	go run ./cmd/bench search|sources|train --data DIR [--mnist DIR] [--words FILE] [--only N,N] [--quick] [--python PYTHON]
+//	go run ./cmd/bench answers|search|sources|train --data DIR [--mnist DIR] [--words FILE] [--only N,N] [--quick] [--python PYTHON]
 //
 // search takes --keep DIR besides, where fitted databases stay for other runs, and
 // --profile FILE for a profile of our own CPU time. Peers run in the same run,
@@ -24,6 +24,7 @@ import (
 
 // suites are the promises that can be measured.
 var suites = map[string]func(context.Context, *bench) error{
+	"answers": answersSuite,
 	"search":  searchSuite,
 	"sources": sourcesSuite,
 	"train":   trainSuite,

@@ -18,6 +18,9 @@ var trainPeers []byte
 //go:embed peers/search_peers.py
 var searchPeers []byte
 
+//go:embed peers/answers_peers.py
+var answersPeers []byte
+
 //go:embed peers/sources_peers.py
 var sourcesPeers []byte
 
