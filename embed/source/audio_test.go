@@ -236,12 +236,23 @@ func TestAudioPlaysRows(t *testing.T) {
 			if d := distance(row, again); d > .4*size {
 				t.Errorf("%d Hz: row %d of length %g came back %g away", rate, i, size, d)
 			}
+			if a, b := tiltOf(row), tiltOf(again); math.Abs(a-b) > .25*math.Abs(a) {
+				t.Errorf("%d Hz: row %d of tilt %g came back with %g", rate, i, a, b)
+			}
 			seconds := float64(len(record.([]byte))-44) / 2 / float64(rate)
 			if math.Abs(seconds-.2) > .03 {
 				t.Errorf("%d Hz: plays for %g s, want the median .2", rate, seconds)
 			}
 		}
 	}
+}
+
+// tiltOf is the mean of the second coefficient.
+func tiltOf(row []float32) (mean float64) {
+	for i := 1; i < len(row); i += 20 {
+		mean += float64(row[i]) / float64(len(row)/20)
+	}
+	return mean
 }
 
 func TestAudioPicture(t *testing.T) {
