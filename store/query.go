@@ -47,7 +47,7 @@ type Query struct {
 	// Warp scores the nearest candidates of the space anew by a distance that lets either
 	// record run faster or slower (source.Warper), and that is the score: for records that
 	// run in time, such as audio. Candidates are 50, or Rerank, and Offset + Limit at
-	// least. Their records are decoded: about half a millisecond each for a second of sound.
+	// least. Their records are decoded: about a third of a millisecond each for a second of sound.
 	Warp bool
 
 	// WithRecord and WithVector ask for the hits' records, and for their

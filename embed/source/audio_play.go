@@ -30,7 +30,7 @@ const (
 
 // Record is the row as a WAV file of one channel and 16 bits, as long as half of the
 // recordings that were fitted on: a row has the spectrum's envelope alone, so a voice
-// sounds hoarse. Cost: about 60 ms a second of sound.
+// sounds hoarse. Cost: about 50 ms a second of sound.
 func (f *fittedAudio) Record(row []float32) (any, error) {
 	if err := checkRow(row, f.Width()); err != nil {
 		return nil, err
