@@ -20,7 +20,7 @@ const (
 	MaxRatio = 250
 	// ratioFrom is what may be unpacked before the ratio counts: a small file of
 	// zeros is no danger.
-	ratioFrom = 64 << 20
+	ratioFrom = 16 << 20
 )
 
 // errUnpacks ends reading, whatever it was found in.

@@ -116,7 +116,10 @@ func (f *vecsFile) next() ([]float32, error) {
 		return nil, fmt.Errorf("%d dimensions, those before have %d", dims, f.dims)
 	}
 	if _, err := io.ReadFull(f.in, f.buf); err != nil {
-		return nil, fmt.Errorf("ends within it: %w", io.ErrUnexpectedEOF)
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, fmt.Errorf("ends within it: %w", err)
 	}
 	if f.size == 4 {
 		return floats(f.buf), nil
