@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/latentdb/latentdb/store"
+	"github.com/latentdb/latentdb/store/bulk"
 )
 
 // isVector tells whether a collection's records are vectors, which have names
@@ -42,8 +44,13 @@ func asRecord(kind, field string, v any) (any, error) {
 			return v, nil
 		}
 	case string:
-		if kind != "image" {
-			break
+		switch kind {
+		case "text":
+			return v, nil
+		case "vector":
+			return textVector(field, v)
+		case "table":
+			return nil, badRequest("%s: got a string, want %s", field, formOf(kind))
 		}
 		data, err := base64.StdEncoding.DecodeString(v)
 		if err != nil {
@@ -94,6 +101,13 @@ func parseVector(field string, raw json.RawMessage) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(list) > 0 && list[0] == '"' {
+		var text string
+		if err := parseField(field, list, &text); err != nil {
+			return nil, err
+		}
+		return textVector(field, text)
+	}
 	if len(list) == 0 || list[0] != '[' {
 		return nil, badRequest("%s: must be a list of numbers", field)
 	}
@@ -115,6 +129,19 @@ func parseVector(field string, raw json.RawMessage) ([]float32, error) {
 		out = append(out, float32(x))
 	}
 	return out, nil
+}
+
+// textVector reads a vector that is a string: base64 of little-endian float32, or the
+// list of numbers that a CSV's cell has.
+func textVector(field, text string) ([]float32, error) {
+	if trimmed := strings.TrimSpace(text); strings.HasPrefix(trimmed, "[") && json.Valid([]byte(trimmed)) {
+		return parseVector(field, json.RawMessage(trimmed))
+	}
+	vector, err := bulk.DecodeVector(text)
+	if err != nil {
+		return nil, badRequest("%s: %v", field, err)
+	}
+	return vector, nil
 }
 
 // unwrapField takes {"": value} apart and leaves any other JSON as it is. Other

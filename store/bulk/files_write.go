@@ -152,6 +152,16 @@ var magic = []struct{ begins, extension string }{
 	{"RIFF....WAVE", ".wav"}, {"fLaC", ".flac"}, {"ID3", ".mp3"}, {"\xff\xfb", ".mp3"}, {"\xff\xf3", ".mp3"}, {"\xff\xf2", ".mp3"},
 }
 
+// IsAudio tells whether an encoded record begins as a WAV, FLAC or MP3 file does.
+func IsAudio(data []byte) bool {
+	for _, m := range magic {
+		if contentOf(m.extension) == Audio && beginsLike(data, m.begins) {
+			return true
+		}
+	}
+	return false
+}
+
 // extensionOf tells a file of a kind by its first bytes.
 func extensionOf(content Format, data []byte) string {
 	if content == Texts {

@@ -19,8 +19,8 @@ const (
 	maxEntryName = 1024
 	// Files that are one record. Their source may take less.
 	maxImageFile = 32 << 20
-	maxAudioFile = 256 << 20
-	maxTextFile  = 16 << 20
+	maxAudioFile = 128 << 20
+	maxTextFile  = 1 << 20
 )
 
 // entry is a file in an archive or a folder.
