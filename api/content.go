@@ -139,7 +139,7 @@ func textVector(field, text string) ([]float32, error) {
 	}
 	vector, err := bulk.DecodeVector(text)
 	if err != nil {
-		return nil, badRequest("%s: %v", field, err)
+		return nil, badRequest("%s: must be a list of numbers, or base64 of little-endian float32: %v", field, err)
 	}
 	return vector, nil
 }

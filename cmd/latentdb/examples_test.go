@@ -95,6 +95,9 @@ func TestHelpExamples(t *testing.T) {
 		put(t, fmt.Sprintf("photos/%d.png", i), encodePNG(t, spot(50, float64(i), float64(i*7%50))))
 	}
 	put(t, "people.csv", []byte(people.String()))
+	put(t, "sms.csv", []byte("label,text\nham,how are you\nspam,win a prize\n"))
+	put(t, "photos.zip", zipOf(t, 6))
+	put(t, "wiki.parquet", parquetFile(t))
 	put(t, "embeddings.npy", npy(60, 5, circle))
 	put(t, "query.json", []byte("[1, 0.5, 0, 1, 2]"))
 	put(t, "seven.png", encodePNG(t, spot(28, 7, 7)))

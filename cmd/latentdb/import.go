@@ -39,7 +39,7 @@ type importFlags struct {
 	recall                  float64
 	drop                    bool
 
-	batch   int
+	batch int
 	// most is how many records may fail, -1 for any number.
 	most        int
 	resume, dry bool
@@ -70,9 +70,10 @@ which leaves alone what has the id of a record already.`,
 		Example: `  latentdb import people people.csv --id-column email --payload-columns notes --fit
   latentdb import texts embeddings.npy --distance cosine
   latentdb import digits t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz
-  latentdb import photos photos.zip --width 48 --height 48 --dry-run
+  latentdb import photos ./photos --width 48 --height 48
+  latentdb import more photos.zip --width 48 --height 48 --dry-run
   latentdb import messages sms.csv --kind text --record-column text
-  latentdb import wiki wiki.parquet --record-column emb --resume`,
+  latentdb import wiki wiki.parquet --record-column vector --resume`,
 		Args: cobra.MinimumNArgs(2),
 	}
 	cmd.RunE = a.does(func(ctx context.Context, args []string) error {

@@ -243,4 +243,3 @@ func (d *dry) printTable(a *app) error {
 	}
 	return a.printf("of the first %d records %d failed; nothing was imported\n", r.Read, r.Failed)
 }
-

@@ -27,11 +27,11 @@ const (
 
 // importResult is what came of an import.
 type importResult struct {
-	Imported int             `json:"imported"`
-	Failed   int             `json:"failed"`
+	Imported int `json:"imported"`
+	Failed   int `json:"failed"`
 	// Skipped are those that --resume found in the collection.
 	Skipped int             `json:"skipped,omitempty"`
-	Errors   []importFailure `json:"errors"`
+	Errors  []importFailure `json:"errors"`
 }
 
 type importFailure struct {
