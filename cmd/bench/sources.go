@@ -46,5 +46,7 @@ type sourcesPart struct {
 }
 
 func (s *sources) parts() []sourcesPart {
-	return []sourcesPart{}
+	return []sourcesPart{
+		{"7", s.importing},
+	}
 }

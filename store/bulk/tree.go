@@ -1,6 +1,7 @@
 package bulk
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -263,12 +264,12 @@ func (t *tree) fill(row *Row, e entry) error {
 		return err
 	}
 	defer func() { _ = in.Close() }()
-	return row.fill(t.content, in)
+	return row.fill(t.content, in, e.size)
 }
 
 // fill makes the row of a file, which is its record. Its path is its id; the payload
 // has its name as "file" and the folder it is in, unless that is the top, as "folder".
-func (r *Row) fill(content Format, in io.Reader) error {
+func (r *Row) fill(content Format, in io.Reader, size int64) error {
 	if !utf8.ValidString(r.File) {
 		return errors.New("the name is not UTF-8")
 	}
@@ -279,12 +280,9 @@ func (r *Row) fill(content Format, in io.Reader) error {
 	case Texts:
 		most = maxTextFile
 	}
-	data, err := io.ReadAll(io.LimitReader(in, most+1))
+	data, err := readAll(in, size, most)
 	if err != nil {
 		return err
-	}
-	if int64(len(data)) > most {
-		return fmt.Errorf("more than %d bytes", most)
 	}
 	r.ID, r.Record = r.File, data
 	if content == Texts {
@@ -299,6 +297,20 @@ func (r *Row) fill(content Format, in io.Reader) error {
 		r.Payload["folder"] = path.Base(dir)
 	}
 	return nil
+}
+
+// readAll reads a file that should be of some size, which is not believed.
+func readAll(in io.Reader, size, most int64) ([]byte, error) {
+	const believed = 1 << 20
+	var data bytes.Buffer
+	data.Grow(int(min(max(size, 0), believed)) + bytes.MinRead)
+	if _, err := data.ReadFrom(io.LimitReader(in, most+1)); err != nil {
+		return nil, err
+	}
+	if int64(data.Len()) > most {
+		return nil, fmt.Errorf("more than %d bytes", most)
+	}
+	return data.Bytes(), nil
 }
 
 // file reads a file that holds many records. One that cannot be read on is an error
