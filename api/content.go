@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"image"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,14 @@ func asRecord(kind, field string, v any) (any, error) {
 		}
 	case map[string]any:
 		if kind == "table" {
+			return v, nil
+		}
+	case []byte: // of a file
+		if kind == "image" || kind == "audio" {
+			return v, nil
+		}
+	case image.Image: // of an array
+		if kind == "image" {
 			return v, nil
 		}
 	case string:
@@ -81,6 +90,8 @@ func formName(v any) string {
 		return "true or false"
 	case string:
 		return "a string"
+	case []byte, image.Image:
+		return "a file"
 	case map[string]any:
 		return "an object"
 	case []any:
