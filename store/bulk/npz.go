@@ -1,7 +1,6 @@
 package bulk
 
 import (
-	"archive/zip"
 	"bufio"
 	"errors"
 	"fmt"
@@ -17,11 +16,11 @@ const maxArrays = 1000
 // that have a number for each.
 func (r *Reader) readNPZ(file io.ReaderAt, size int64, opt Options) error {
 	r.meter = &meter{packed: func() int64 { return size }}
-	z, err := openZip(&counterAt{file, &r.read}, size)
+	d, err := findDirectory(&counterAt{file, &r.read}, size)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: npz: zip: %w", ErrFile, err)
 	}
-	arrays, err := r.openArrays(z)
+	arrays, err := r.openArrays(d)
 	if err != nil {
 		return err
 	}
@@ -51,12 +50,15 @@ func (r *Reader) readNPZ(file io.ReaderAt, size int64, opt Options) error {
 
 // openArrays opens every array of a file and reads its header. One of a type that is
 // not read has a nil array.
-func (r *Reader) openArrays(z *zip.Reader) ([]namedArray, error) {
-	if len(z.File) > maxArrays {
-		return nil, fmt.Errorf("%w: npz: %d arrays, the limit is %d", ErrFile, len(z.File), maxArrays)
-	}
+func (r *Reader) openArrays(d *directory) ([]namedArray, error) {
 	var arrays []namedArray
-	for _, f := range z.File {
+	for f, err := range d.files {
+		if err != nil {
+			return nil, fmt.Errorf("%w: npz: zip: %w", ErrFile, err)
+		}
+		if len(arrays) == maxArrays {
+			return nil, fmt.Errorf("%w: npz: more than %d arrays", ErrFile, maxArrays)
+		}
 		name, isArray := strings.CutSuffix(f.Name, ".npy")
 		if !isArray || len(name) > maxEntryName {
 			continue

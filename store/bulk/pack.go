@@ -10,44 +10,17 @@ import (
 	"io"
 )
 
-// maxDirectory bounds what is read of a zip to list its files, all of which are held
-// in memory: 256 bytes for each of MaxEntries.
-const maxDirectory = 256 * MaxEntries
-
-// openZip reads the directory of a zip.
-func openZip(file io.ReaderAt, size int64) (*zip.Reader, error) {
-	bounded := &budgetAt{r: file, left: maxDirectory}
-	z, err := zip.NewReader(bounded, size)
-	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // nothing is written by it
+func zipEntries(file io.ReaderAt, size int64, m *meter) (entries, error) {
+	d, err := findDirectory(file, size)
+	if err != nil {
 		return nil, fmt.Errorf("%w: zip: %w", ErrFile, err)
 	}
-	bounded.open = true
-	return z, nil
-}
-
-// budgetAt is a file of which only so much may be read until it is open.
-type budgetAt struct {
-	r    io.ReaderAt
-	left int
-	open bool
-}
-
-func (b *budgetAt) ReadAt(p []byte, at int64) (int, error) {
-	if !b.open {
-		if b.left -= len(p); b.left < 0 {
-			return 0, fmt.Errorf("the directory has more than %d bytes", maxDirectory)
-		}
-	}
-	return b.r.ReadAt(p, at)
-}
-
-func zipEntries(file io.ReaderAt, size int64, m *meter) (entries, error) {
-	z, err := openZip(file, size)
-	if err != nil {
-		return nil, err
-	}
 	return func(yield func(entry, error) bool) {
-		for _, f := range z.File {
+		for f, err := range d.files {
+			if err != nil {
+				yield(entry{}, fmt.Errorf("zip: %w", err))
+				return
+			}
 			if !f.Mode().IsRegular() {
 				continue
 			}
@@ -71,10 +44,7 @@ func openZipped(f *zip.File, m *meter) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{metered{in, m}, in}, nil
+	return readOnly{metered{in, m}, in}, nil
 }
 
 // tarEntries reads a tar, compressed with gzip or not. What is skipped is unpacked
@@ -109,4 +79,15 @@ func tarEntries(file io.ReaderAt, size int64, m *meter) entries {
 			}
 		}
 	}
+}
+
+// readOnly closes a file of which nothing is left to go wrong.
+type readOnly struct {
+	io.Reader
+	c io.Closer
+}
+
+func (r readOnly) Close() error {
+	_ = r.c.Close() // an error of what was read was told then
+	return nil
 }

@@ -306,6 +306,41 @@ func TestZipThatLies(t *testing.T) {
 	}
 }
 
+// A list of files that is longer than what is held of it at a time, and one behind a
+// program that unpacks it.
+func TestLongZip(t *testing.T) {
+	var files []packed
+	for i := range 66_000 { // more than the numbers of a small zip hold
+		files = append(files, packed{fmt.Sprintf("%05d.txt", i), []byte(fmt.Sprint("text ", i))})
+	}
+	data := zipped(t, files...)
+	for name, files := range map[string][]packed{"a.zip": files, "b.zip": files[:3000]} {
+		data := data
+		if name == "b.zip" {
+			data = append([]byte("a program"), zipped(t, files...)...)
+		}
+		r, err := openAs(t, name, data, bulk.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, bad, err := read(r)
+		if err != nil || len(bad) > 0 || len(rows) != len(files) {
+			t.Fatalf("%s: %d rows, %v, %v", name, len(rows), bad, err)
+		}
+		for i, row := range rows {
+			if row.ID != files[i].name || row.Record != string(files[i].data) {
+				t.Fatalf("%s: row %d is %+v", name, i, row)
+			}
+		}
+	}
+	cut := bytes.Replace(data, []byte("PK\x01\x02"), []byte("XX\x01\x02"), 1)
+	for _, data := range [][]byte{cut, data[:len(data)-30], data[100:]} {
+		if _, err := openAs(t, "a.zip", data, bulk.Options{}); !errors.Is(err, bulk.ErrFile) {
+			t.Errorf("a damaged zip: %v", err)
+		}
+	}
+}
+
 // fuzzTree reads bytes as an archive whatever they are.
 func fuzzTree(t *testing.T, format bulk.Format, data []byte) {
 	r, err := bulk.NewReaderAt(bytes.NewReader(data), int64(len(data)), bulk.Options{Format: format})

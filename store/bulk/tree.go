@@ -388,10 +388,7 @@ func (t *tree) open(e entry) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{&counter{in, &t.r.read}, in}, nil
+	return readOnly{&counter{in, &t.r.read}, in}, nil
 }
 
 // plainPath is a path of an archive without what leads nowhere in it, such as a
