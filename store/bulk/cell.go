@@ -113,11 +113,19 @@ func parseNumber(s string) (any, bool) {
 	if strings.HasPrefix(s, "+") || len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' {
 		return nil, false
 	}
-	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return i, true
+	whole := true
+	for i := range len(digits) {
+		switch c := digits[i]; {
+		case c >= '0' && c <= '9':
+		case c == '+' || c == '-' || c == '.' || c == 'e' || c == 'E':
+			whole = false
+		default:
+			return nil, false
+		}
 	}
-	if strings.Trim(digits, "0123456789") == "" || strings.Trim(s, "0123456789+-.eE") != "" {
-		return nil, false
+	if whole { // no errors are made of what is none
+		i, err := strconv.ParseInt(s, 10, 64)
+		return i, err == nil
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	return f, err == nil
