@@ -26,8 +26,9 @@ func (t Table) Marshal(record any) ([]byte, error) {
 	}
 	const usual = 24 // bytes of a column
 	stored, found := append(make([]byte, 0, usual*len(given)), '{'), 0
-	for _, i := range t.byName() {
-		c := &t.Columns[i]
+	columns := t.byName()
+	for i := range columns {
+		c := &columns[i]
 		v, ok := given[c.Name]
 		if !ok {
 			continue
@@ -50,19 +51,14 @@ func (t Table) Marshal(record any) ([]byte, error) {
 	return append(stored, '}'), nil
 }
 
-// byName gives the places of the columns in the order of their names, in which they
-// are unless they were declared otherwise.
-func (t Table) byName() []int {
-	order := make([]int, len(t.Columns))
-	sorted := true
-	for i := range order {
-		order[i] = i
-		sorted = sorted && (i == 0 || t.Columns[i-1].Name < t.Columns[i].Name)
+// byName gives the columns in the order of their names, in which they are unless they
+// were declared otherwise.
+func (t Table) byName() []Column {
+	compare := func(a, b Column) int { return strings.Compare(a.Name, b.Name) }
+	if slices.IsSortedFunc(t.Columns, compare) {
+		return t.Columns
 	}
-	if !sorted {
-		slices.SortFunc(order, func(a, b int) int { return strings.Compare(t.Columns[a].Name, t.Columns[b].Name) })
-	}
-	return order
+	return slices.SortedFunc(slices.Values(t.Columns), compare)
 }
 
 // unknownColumn names a column that the table does not have. That there is no
