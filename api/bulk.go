@@ -25,6 +25,9 @@ const (
 	// request does not say, maxImportBatch the most it may say.
 	importBatch    = 500
 	maxImportBatch = 10_000
+	// maxBatchBytes is how large encoded records may be together before a batch that
+	// is not full is stored.
+	maxBatchBytes = 64 << 20
 	// maxImportErrors bounds the list of an import's errors, not their count.
 	maxImportErrors = 100
 	// jsonLines is the content type of exports.
@@ -156,6 +159,7 @@ type importer struct {
 	size   int // of batches
 	result importResult
 	batch  []pending
+	bytes  int // of its encoded records
 }
 
 // pending is a point and the line it comes from.
@@ -178,14 +182,31 @@ func (im *importer) read(ctx context.Context, rows iter.Seq2[bulk.Row, error]) e
 		if err != nil {
 			return errors.Join(im.flush(ctx), err)
 		}
-		im.batch = append(im.batch, pending{p, row.Line})
-		if len(im.batch) == im.size {
+		if err := im.add(ctx, p, row.Line); err != nil {
+			return err
+		}
+	}
+	return im.flush(ctx)
+}
+
+// add puts what a row holds into the batch, and the batch into the collection when full.
+func (im *importer) add(ctx context.Context, p store.Point, line int) error {
+	for part, err := range windowsOf(im.coll.Config().Source, p) {
+		if err != nil {
+			im.refuse(line, "record: "+withoutPackage(err.Error()))
+			return nil
+		}
+		im.batch = append(im.batch, pending{part, line})
+		if encoded, ok := part.Record.([]byte); ok {
+			im.bytes += len(encoded)
+		}
+		if len(im.batch) == im.size || im.bytes > maxBatchBytes {
 			if err := im.flush(ctx); err != nil {
 				return err
 			}
 		}
 	}
-	return im.flush(ctx)
+	return nil
 }
 
 func (im *importer) refuse(line int, reason string) {
@@ -218,7 +239,7 @@ func (im *importer) point(row bulk.Row) (store.Point, error) {
 
 func (im *importer) flush(ctx context.Context) error {
 	batch := im.batch
-	im.batch = im.batch[:0]
+	im.batch, im.bytes = im.batch[:0], 0
 	return im.store(ctx, batch)
 }
 

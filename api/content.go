@@ -75,6 +75,8 @@ func formOf(kind string) string {
 	switch kind {
 	case "image":
 		return "a base64 string (encoded image)"
+	case "audio":
+		return "a base64 string (recording)"
 	case "table":
 		return "an object"
 	}

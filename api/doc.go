@@ -44,7 +44,8 @@
 //	POST   …/points/search          {"vector", …}, and …/points/search/batch
 //
 // The params of a search are Qdrant's "hnsw_ef" and "exact", and "recall",
-// "rerank", "space" and "explain", which adds "search" to the result, and in it
+// "rerank", "space", "warp" (candidates are scored by time-warped distance: audio) and
+// "explain", which adds "search" to the result, and in it
 // how the filter was answered, and what work that was. Writes are on disk and visible
 // when they are answered, unless wait=false in the query string or the body says not to wait;
 // likewise an index is made. Filters mean the same before and without. Bodies
@@ -83,7 +84,7 @@
 // takes vectors and first fits by itself at 10,000 points; "latent" beside it
 // may leave the source out. "rows" is where the rows are that candidates are scored
 // by: "ram", "half" or "disk"; "on_disk" of the vectors sets "disk" too. Records are lists of
-// numbers (vector), base64 (image) or objects (table).
+// numbers (vector), base64 (image, audio) or objects (table).
 //
 // With "keep_originals": false the records are given up once the collection is fitted, and
 // what is read or searched from then on is what their latents decode to; "shedding" tells
@@ -97,4 +98,8 @@
 // from 1 into an empty collection, and refused by one that holds points, which
 // they might replace. What a source leaves open, such as a table's columns, the
 // first batch decides by its rows that can be taken.
+//
+// An import cuts recordings into windows where the source has such: each is a point whose
+// id has the time, as in "talk.mp3#t=4,6", and whose payload has "recording", "start" and
+// "end". Reconstructions of audio have a PNG, "spectrogram", beside the record.
 package api

@@ -28,13 +28,14 @@ type searchOptions struct {
 	withBody
 }
 
-// searchParams are Qdrant's, and ours: recall, rerank, space and explain.
+// searchParams are Qdrant's, and ours: recall, rerank, space, warp and explain.
 type searchParams struct {
 	HNSWEf  int         `json:"hnsw_ef"`
 	Exact   bool        `json:"exact"`
 	Recall  *float64    `json:"recall"`
 	Rerank  int         `json:"rerank"`
 	Space   store.Space `json:"space"`
+	Warp    bool        `json:"warp"`
 	Explain bool        `json:"explain"`
 }
 
@@ -63,6 +64,7 @@ func (o searchOptions) apply(q *store.Query) (err error) {
 	}
 	q.Offset, q.Filter, q.ScoreThreshold = o.Offset, o.Filter, o.ScoreThreshold
 	q.EF, q.Exact, q.Rerank, q.Space = o.Params.HNSWEf, o.Params.Exact, o.Params.Rerank, o.Params.Space
+	q.Warp = o.Params.Warp
 	q.WithVector, q.WithRecord, q.OmitPayload = bool(o.WithVector), o.WithRecord, !o.WithPayload.wanted
 	return nil
 }
@@ -79,7 +81,7 @@ func (o searchOptions) wants() int {
 // if it stands there in the body.
 func (searchParams) locate(err error) error {
 	var invalid *store.InvalidError
-	if errors.As(err, &invalid) && slices.Contains([]string{"hnsw_ef", "recall", "rerank", "space"}, invalid.Field) {
+	if errors.As(err, &invalid) && slices.Contains([]string{"hnsw_ef", "recall", "rerank", "space", "warp"}, invalid.Field) {
 		return within("params", err)
 	}
 	return err

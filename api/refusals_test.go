@@ -51,6 +51,7 @@ func TestErrorsNameTheWholePath(t *testing.T) {
 		`"rerank":-1`:                         "params.rerank: is -1; it must be 0 or more",
 		`"hnsw_ef":1000000000`:                "params.hnsw_ef: is 1000000000",
 		`"rerank":1000000000`:                 "params.rerank: is 1000000000",
+		`"warp":true`:                         "params.warp: goes with records that run in time",
 		`"recall":0`:                          "params.recall: ",
 		`"explain":true,"hnsw_ef":1000000000`: "params.hnsw_ef: ",
 	} {

@@ -82,7 +82,7 @@ func TestForgedHeadersAreRefused(t *testing.T) {
 	if _, err := UnmarshalModel(forge(1, good, 6)); err != nil {
 		t.Fatalf("the header that the others are made from: %v", err)
 	}
-	if _, err := UnmarshalModel(forge(2, good, 6)); !errors.Is(err, ErrFormat) {
+	if _, err := UnmarshalModel(forge(3, good, 6)); !errors.Is(err, ErrFormat) {
 		t.Errorf("newer format: %v", err)
 	}
 	long := forge(1, good, 6)

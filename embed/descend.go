@@ -41,17 +41,43 @@ func newRecipe(n, features, epochs int) recipe {
 	return r
 }
 
+// ofPairs is the recipe for rows of two views. A contrast is with the others of a batch,
+// so there are as many as there can be; and what the linear start tells apart already is
+// soon learned by heart at a higher rate.
+func (r *recipe) ofPairs(n, epochs int) {
+	r.batch, r.rate = min(256, n), 1e-3
+	if epochs == 0 {
+		r.epochs = min(30, max(8, int(math.Round(1400/float64(max(1, n/r.batch))))))
+	}
+}
+
 // patience is how many epochs without a lower error end the training. In the first
 // half of a cycle the error may rise for a while, at rates that later fall.
 func (r recipe) patience() int { return max(8, r.epochs/2) }
 
-// descent is one run of gradient descent over the training rows.
-type descent struct {
-	model      *Model
-	layout     Layout
-	optimiser  *adam
-	neighbours *neighbourLoss
-	workers    int
+// learner is one run of gradient descent over the training rows.
+type learner interface {
+	// batch is the B×D rows that the next gradients are of, to be filled.
+	batch() blas32.General
+	// gradients computes the loss of the batch and leaves its gradients in the
+	// model's parameters.
+	gradients() float64
+	// step moves the parameters, at a learning rate.
+	step(rate float64)
+}
+
+// newLearner is a run for a model of one view or of several.
+func newLearner(m *Model, r recipe, workers int) learner {
+	if m.views != nil {
+		return newPairDescent(m, r, workers)
+	}
+	return newDescent(m, r, workers)
+}
+
+// pass is a model's way forth and back over a batch of rows.
+type pass struct {
+	model   *Model
+	workers int
 
 	x, u         blas32.General // B×D: rows, standardised
 	z, y, dz     blas32.General // B×d: latents, z/σ, gradient
@@ -61,79 +87,108 @@ type descent struct {
 	losses       []float64 // per row of the batch
 }
 
-func newDescent(m *Model, layout Layout, r recipe, workers int) *descent {
-	d := &descent{model: m, layout: layout, workers: workers, losses: make([]float64, r.batch)}
-	for _, buf := range []*blas32.General{&d.x, &d.u, &d.uhat, &d.du} {
-		*buf = NewMatrix(r.batch, m.Features())
+// newPass makes a pass over the rows in x.
+func newPass(m *Model, x blas32.General, workers int) *pass {
+	p := &pass{model: m, x: x, workers: workers, losses: make([]float64, x.Rows)}
+	for _, buf := range []*blas32.General{&p.u, &p.uhat, &p.du} {
+		*buf = NewMatrix(x.Rows, m.Features())
 	}
-	for _, buf := range []*blas32.General{&d.z, &d.y, &d.dz, &d.dzScaled} {
-		*buf = NewMatrix(r.batch, m.dim)
+	for _, buf := range []*blas32.General{&p.z, &p.y, &p.dz, &p.dzScaled} {
+		*buf = NewMatrix(x.Rows, m.dim)
 	}
-	d.neighbours = newNeighbourLoss(r.batch)
-	d.optimiser = newAdam(m.params(), weightDecay)
 	if m.mlpE != nil {
-		d.tapeE = m.mlpE.newTape(r.batch)
+		p.tapeE = m.mlpE.newTape(x.Rows)
 	}
-	d.tapeD = m.mlpD.newTape(r.batch)
-	return d
+	p.tapeD = m.mlpD.newTape(x.Rows)
+	return p
 }
 
-// gradients computes the loss of the batch of rows in x and leaves its
-// gradients in the model's parameters.
-func (d *descent) gradients() float64 {
-	m, batch := d.model, d.x.Rows
-	parallel(d.workers, batch, 16, func(lo, hi int) { m.standardise(rowsOf(d.u, lo, hi), rowsOf(d.x, lo, hi)) })
-	m.encodeInto(d.z, d.u, d.tapeE, d.workers)
-	m.decodeInto(d.uhat, d.z, d.y, d.tapeD, d.workers)
-	loss := d.reconstruction()
+// encode computes z of x: z = E u + σ·MLPe(u).
+func (p *pass) encode() {
+	parallel(p.workers, p.x.Rows, 16, func(lo, hi int) { p.model.standardise(rowsOf(p.u, lo, hi), rowsOf(p.x, lo, hi)) })
+	p.model.encodeInto(p.z, p.u, p.tapeE, p.workers)
+}
 
-	// Decoder: û = G z + MLPd(z/σ).
-	zero(d.dz)
-	m.mlpD.backward(d.dz, d.du, d.y, d.tapeD, d.workers)
-	scaleRows(d.dz, d.dz, 1/m.sigma)
-	m.dec.backward(d.dz, d.du, d.z, true)
-	if batch > 2 {
-		loss += neighbourWeight * d.neighbours.backward(d.dz, d.z, d.u, neighbourWeight, d.workers)
-	}
-
-	// Encoder: z = E u + σ·MLPe(u). Rows need no gradient.
-	m.enc.backward(blas32.General{}, d.dz, d.u, false)
-	if m.mlpE != nil {
-		scaleRows(d.dzScaled, d.dz, m.sigma)
-		m.mlpE.backward(blas32.General{}, d.dzScaled, d.u, d.tapeE, d.workers)
-	}
+// decode decodes latents to x, û = G z + MLPd(z/σ), and returns weight times the loss;
+// its gradient goes to the decoder, and is added to dz.
+func (p *pass) decode(dz, z blas32.General, weight float32) float64 {
+	m := p.model
+	m.decodeInto(p.uhat, z, p.y, p.tapeD, p.workers)
+	loss := p.reconstruction(weight)
+	zero(p.dzScaled)
+	m.mlpD.backward(p.dzScaled, p.du, p.y, p.tapeD, p.workers)
+	addRows(dz, p.dzScaled, 1/m.sigma)
+	m.dec.backward(dz, p.du, z, true)
 	return loss
 }
 
-// reconstruction is the mean loss per feature; its gradient goes to du. The
+// backward takes the gradient of z to the encoder. Rows need none.
+func (p *pass) backward(dz blas32.General) {
+	p.model.enc.backward(blas32.General{}, dz, p.u, false)
+	if p.model.mlpE != nil {
+		scaleRows(p.dzScaled, dz, p.model.sigma)
+		p.model.mlpE.backward(blas32.General{}, p.dzScaled, p.u, p.tapeE, p.workers)
+	}
+}
+
+// descent is a run for rows of one view.
+type descent struct {
+	*pass
+	optimiser  *adam
+	neighbours *neighbourLoss
+}
+
+func newDescent(m *Model, r recipe, workers int) *descent {
+	return &descent{
+		pass:      newPass(m, NewMatrix(r.batch, m.Features()), workers),
+		optimiser: newAdam(m.params(), weightDecay), neighbours: newNeighbourLoss(r.batch),
+	}
+}
+
+func (d *descent) batch() blas32.General { return d.x }
+
+func (d *descent) step(rate float64) { d.optimiser.update(rate, d.workers) }
+
+func (d *descent) gradients() float64 {
+	d.encode()
+	zero(d.dz)
+	loss := d.decode(d.dz, d.z, 1)
+	if d.x.Rows > 2 {
+		loss += neighbourWeight * d.neighbours.backward(d.dz, d.z, d.u, neighbourWeight, d.workers)
+	}
+	d.backward(d.dz)
+	return loss
+}
+
+// reconstruction is weight times the mean loss per feature; its gradient goes to du. The
 // layout's losses are in the row's units and of linear estimates, so outputs
 // leave standardised space and gradients return to it.
-func (d *descent) reconstruction() float64 {
-	m := d.model
-	batch, features := d.x.Rows, d.x.Cols
-	factor := 2 / float32(batch*features)
-	numeric := d.layout.allNumeric()
+func (p *pass) reconstruction(weight float32) float64 {
+	m := p.model
+	batch, features := p.x.Rows, p.x.Cols
+	factor := 2 * weight / float32(batch*features)
+	numeric := m.layout.allNumeric()
 	if !numeric {
 		factor *= m.scale
 	}
-	parallel(d.workers, batch, 16, func(lo, hi int) {
+	parallel(p.workers, batch, 16, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			estimate, target, grad := Row(d.uhat, i), Row(d.u, i), Row(d.du, i)
+			estimate, target, grad := Row(p.uhat, i), Row(p.u, i), Row(p.du, i)
 			if !numeric {
 				for j := range estimate {
 					estimate[j] = estimate[j]*m.scale + m.mean[j]
 				}
-				target = Row(d.x, i)
+				target = Row(p.x, i)
 			}
-			d.losses[i] = d.layout.loss(grad, estimate, target)
+			p.losses[i] = m.layout.loss(grad, estimate, target)
 			vec.Scale(grad, grad, factor)
 		}
 	})
 	var sum float64
-	for _, l := range d.losses[:batch] {
+	for _, l := range p.losses[:batch] {
 		sum += l
 	}
-	return 2 * sum / float64(batch*features)
+	return float64(weight) * 2 * sum / float64(batch*features)
 }
 
 func scaleRows(dst, src blas32.General, factor float32) {
@@ -155,6 +210,9 @@ func (r recipe) tuned(from *Model, epochs int) recipe {
 // begin is the network that training starts with, and how it goes on.
 func (t *trainer) begin(pca *Model, encoder Encoder) (*Model, recipe) {
 	r := newRecipe(t.train.Rows, t.train.Cols, t.cfg.Epochs)
+	if pca.views != nil {
+		r.ofPairs(t.train.Rows, t.cfg.Epochs)
+	}
 	if from := t.cfg.From; from != nil {
 		return from.clone(), r.tuned(from, t.cfg.Epochs)
 	}
@@ -182,14 +240,14 @@ func (t *trainer) descend(ctx context.Context, pca, current *Model, r recipe) (m
 	}
 	t.report(Progress{Epochs: r.epochs, Scored: true, MSE: first.MSE, Recall50: first.Recall50})
 
-	model, why = pca, "no epoch beat PCA on held-out rows in both error and neighbours"
-	least := floor.MSE
+	model, why = pca, "no epoch beat "+pca.startName()+" on held-out rows in both error and neighbours"
+	least := floor
 	if t.cfg.From != nil && exam.admits(first, floor) {
-		least, model, why = first.MSE, current.clone(), "the model that training went on from: no epoch bettered it"
+		least, model, why = first, current.clone(), "the model that training went on from: no epoch bettered it"
 		model.settings.Kept = 0
 	}
-	lowest, lowestAt := math.Inf(1), 0 // whether or not a checkpoint was kept
-	d := newDescent(current, t.layout, r, t.cfg.Workers)
+	lowest, lowestAt := Evaluation{MSE: math.Inf(1)}, 0 // whether or not a checkpoint was kept
+	d := newLearner(current, r, t.cfg.Workers)
 	ran := 0
 	for epoch := 1; epoch <= r.epochs; epoch++ {
 		ran = epoch
@@ -205,17 +263,17 @@ func (t *trainer) descend(ctx context.Context, pca, current *Model, r recipe) (m
 		if err != nil {
 			return nil, "", err
 		}
-		if exam.admits(score, floor) && score.MSE <= least {
-			least, model = score.MSE, current.clone()
+		if exam.admits(score, floor) && !least.betters(score) {
+			least, model = score, current.clone()
 			model.settings.Kept = epoch
-			why = "least held-out error of the epochs that beat PCA in error and neighbours"
+			why = exam.criterion() + " of the epochs that beat " + pca.startName() + " in error and neighbours"
 		}
 		t.report(Progress{Epoch: epoch, Epochs: r.epochs, Scored: true, Loss: loss, MSE: score.MSE, Recall50: score.Recall50})
-		if score.MSE < lowest {
-			lowest, lowestAt = score.MSE, epoch
+		if score.betters(lowest) {
+			lowest, lowestAt = score, epoch
 		}
 		if epoch-lowestAt >= r.patience() {
-			why += fmt.Sprintf("; ended after epoch %d, for the error had not fallen since epoch %d", epoch, lowestAt)
+			why += fmt.Sprintf("; ended after epoch %d, for no epoch since %d was better", epoch, lowestAt)
 			break
 		}
 	}
@@ -227,7 +285,7 @@ func (t *trainer) descend(ctx context.Context, pca, current *Model, r recipe) (m
 
 // epoch passes once over the shuffled training rows; a last batch that is not
 // full is left out, the shuffle gives its rows another turn.
-func (t *trainer) epoch(ctx context.Context, d *descent, epoch int, r recipe) (float64, error) {
+func (t *trainer) epoch(ctx context.Context, d learner, epoch int, r recipe) (float64, error) {
 	order := t.rng.Perm(t.train.Rows)
 	steps := t.train.Rows / r.batch
 	var sum float64
@@ -236,9 +294,9 @@ func (t *trainer) epoch(ctx context.Context, d *descent, epoch int, r recipe) (f
 			return 0, err
 		}
 		rows := order[s*r.batch : (s+1)*r.batch]
-		parallel(d.workers, len(rows), 16, func(lo, hi int) { gather(rowsOf(d.x, lo, hi), t.train, rows[lo:hi]) })
+		parallel(t.cfg.Workers, len(rows), 16, func(lo, hi int) { gather(rowsOf(d.batch(), lo, hi), t.train, rows[lo:hi]) })
 		sum += d.gradients()
-		d.optimiser.update(oneCycle(r.rate, (epoch-1)*steps+s, r.epochs*steps), d.workers)
+		d.step(oneCycle(r.rate, (epoch-1)*steps+s, r.epochs*steps))
 	}
 	return sum / float64(steps), nil
 }

@@ -20,14 +20,30 @@ type Evaluation struct {
 	// MSEInput in the record's own.
 	MSE, MSEInput float64
 	// Recall10, 50 and 100 are the share of a row's true 10 nearest training
-	// rows among its 10, 50 and 100 nearest in latent space.
+	// rows among its 10, 50 and 100 nearest in latent space. Of rows of two views
+	// they are the share of rows whose one view finds the other, among those of all
+	// held-out and training rows, as one of its 10, 50 and 100 nearest; the mean of
+	// both ways.
 	Recall10, Recall50, Recall100 float64
+	// rank is the mean of 1/r where the other view is the r-th nearest; 0 of rows of
+	// one view.
+	rank   float64
+	viewed bool
 }
 
 // losesNothingTo tells whether e is no worse than base in error and in
-// recall@50. An error that is not a number loses.
+// recall@50, and with two views in recall@10. An error that is not a number loses.
 func (e Evaluation) losesNothingTo(base Evaluation) bool {
-	return e.MSE <= base.MSE && e.Recall50 >= base.Recall50
+	return e.MSE <= base.MSE && e.Recall50 >= base.Recall50 && (!e.viewed || e.Recall10 >= base.Recall10)
+}
+
+// betters tells whether an epoch is better than another: by its rank, of rows of two
+// views, else by its error.
+func (e Evaluation) betters(other Evaluation) bool {
+	if e.rank != other.rank {
+		return e.rank > other.rank
+	}
+	return e.MSE < other.MSE
 }
 
 // admits tells whether an epoch that scored s may be kept beside PCA's floor. Among
@@ -35,8 +51,8 @@ func (e Evaluation) losesNothingTo(base Evaluation) bool {
 // that chance moved must not decide: a standard error is let pass if the first 10
 // hold more of them. The final score decides without it, on other rows.
 func (e *examiner) admits(s, floor Evaluation) bool {
-	if s.losesNothingTo(floor) {
-		return true
+	if s.losesNothingTo(floor) || s.viewed {
+		return s.losesNothingTo(floor)
 	}
 	n := float64(len(e.truth) * TrueNeighbours)
 	missed, allowed := math.Round((1-s.Recall50)*n), math.Round((1-floor.Recall50)*n)
@@ -45,7 +61,6 @@ func (e *examiner) admits(s, floor Evaluation) bool {
 
 // examiner scores models on fixed held-out rows against fixed reference rows.
 type examiner struct {
-	scale      float32 // from standardised units to a row's, the same for all models
 	inputScale []float32
 	queries    blas32.General
 	references blas32.General
@@ -58,7 +73,10 @@ type examiner struct {
 // between rows as they come would drown in rounding. Cost: one
 // queries×references product.
 func newExaminer(ctx context.Context, base *Model, inputScale []float32, queries, references blas32.General, workers int) (*examiner, error) {
-	e := &examiner{scale: base.scale, inputScale: inputScale, queries: queries, references: references, workers: workers}
+	e := &examiner{inputScale: inputScale, queries: queries, references: references, workers: workers}
+	if base.views != nil {
+		return e, nil // the other view is the truth
+	}
 	u := NewMatrix(queries.Rows, queries.Cols)
 	base.standardise(u, queries)
 	buf := NewMatrix(min(scanChunk, references.Rows), references.Cols)
@@ -80,6 +98,9 @@ func newExaminer(ctx context.Context, base *Model, inputScale []float32, queries
 // score evaluates a model. With int8 set, the latents are rounded to their int8
 // codes first.
 func (e *examiner) score(ctx context.Context, m *Model, int8 bool) (Evaluation, error) {
+	if m.views != nil {
+		return e.scoreViews(ctx, m, int8)
+	}
 	zq, zr, err := e.encode(ctx, m)
 	if err != nil {
 		return Evaluation{}, err
@@ -134,19 +155,20 @@ func (e *examiner) measureError(m *Model, z blas32.General, out *Evaluation) err
 	if err := m.Decode(decoded, z); err != nil {
 		return err
 	}
-	inv := 1 / float64(e.scale)
+	residual := make([]float32, decoded.Cols)
 	for i := range decoded.Rows {
-		want := Row(e.queries, i)
-		for j, v := range Row(decoded, i) {
-			d := float64(v) - float64(want[j])
-			out.MSE += d * d * inv * inv
+		want, got := Row(e.queries, i), Row(decoded, i)
+		m.Residual(residual, want, got)
+		for j, r := range residual {
+			out.MSE += float64(r) * float64(r)
+			d := float64(got[j]) - float64(want[j])
 			if e.inputScale != nil {
 				d *= float64(e.inputScale[j])
 			}
 			out.MSEInput += d * d
 		}
 	}
-	n := float64(decoded.Rows * decoded.Cols)
+	n := float64(decoded.Rows * (decoded.Cols - len(m.views)))
 	out.MSE /= n
 	out.MSEInput /= n
 	return nil

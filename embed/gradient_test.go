@@ -16,7 +16,7 @@ func gradientCase(t *testing.T, encoder Encoder, layout Layout, rows blas32.Gene
 	if !layout.allNumeric() {
 		m.scale = 1.5 // training leaves it at 1; the chain rule must hold for any
 	}
-	d := newDescent(m, layout, recipe{batch: rows.Rows}, 2)
+	d := newDescent(m, recipe{batch: rows.Rows}, 2)
 	gather(d.x, rows, identity(rows.Rows))
 	return d
 }

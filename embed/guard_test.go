@@ -88,7 +88,7 @@ func TestEpochStopsBetweenSteps(t *testing.T) {
 	r := newRecipe(tr.train.Rows, 3, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	d := newDescent(pca.withNetworks(Deep, r.hidden, tr.rng), tr.layout, r, 1)
+	d := newDescent(pca.withNetworks(Deep, r.hidden, tr.rng), r, 1)
 	if _, err := tr.epoch(ctx, d, 1, r); !errors.Is(err, context.Canceled) || d.optimiser.step != 0 {
 		t.Fatalf("after %d steps: %v", d.optimiser.step, err)
 	}

@@ -14,6 +14,10 @@ const (
 	// OneHot features (one of them 1, the others 0) decode through a softmax
 	// over the run and are trained on cross-entropy.
 	OneHot
+	// Presence is one feature that ends a view: 1 where the features before it, from
+	// the Presence before them on, were there, and 0 where they were not. A layout
+	// has none of them or two, the last of them at its end.
+	Presence
 )
 
 // Block is a run of Width neighbouring features of one kind.
@@ -49,12 +53,12 @@ func (l Layout) Validate() error {
 			return fmt.Errorf("%w: layout block %d has width %d, not 1 to %d", ErrConfig, i, b.Width, left)
 		}
 		left -= b.Width
-		if b.Kind > OneHot {
+		if b.Kind > Presence {
 			return fmt.Errorf("%w: layout block %d has unknown kind %d", ErrConfig, i, b.Kind)
 		}
 	}
 	if len(l) == 0 {
 		return fmt.Errorf("%w: layout has no features", ErrConfig)
 	}
-	return nil
+	return l.validateViews()
 }

@@ -44,6 +44,12 @@ func rowsOf(m blas32.General, lo, hi int) blas32.General {
 	return m
 }
 
+// colsOf is columns lo to hi of m, sharing its memory.
+func colsOf(m blas32.General, lo, hi int) blas32.General {
+	m.Data, m.Cols = m.Data[min(lo, len(m.Data)):], hi-lo
+	return m
+}
+
 // gather copies the rows of src named by rows into dst.
 func gather(dst, src blas32.General, rows []int) {
 	for i, r := range rows {

@@ -27,6 +27,10 @@ type Model struct {
 	enc, dec   *linear // E: D×d, G: d×D
 	mlpE, mlpD *mlp    // nil for PCA; mlpE nil for Linear too
 
+	// views are models of their own of the views of a row, whose layout and tensors
+	// they hold in place of those above; nil where a row is one view. See views.go.
+	views []view
+
 	// int8Step is the latent distance of one step of the int8 code; 0 where
 	// latents are kept as float32.
 	int8Step float32
@@ -39,7 +43,12 @@ type Model struct {
 func (m *Model) Layout() Layout { return m.layout }
 
 // Features is the width D of a feature row.
-func (m *Model) Features() int { return len(m.mean) }
+func (m *Model) Features() int {
+	if m.views != nil {
+		return m.views[len(m.views)-1].at + 1
+	}
+	return len(m.mean)
+}
 
 // Dim is the size d of a latent.
 func (m *Model) Dim() int { return m.dim }
@@ -51,10 +60,22 @@ func (m *Model) Encoder() Encoder { return m.encoder }
 func (m *Model) Scale() float32 { return m.scale }
 
 // EncoderWeights is how many weights a row is multiplied with to be encoded.
-func (m *Model) EncoderWeights() int { return weightsOf(m.enc, m.mlpE) }
+func (m *Model) EncoderWeights() int {
+	n := 0
+	for _, p := range m.parts() {
+		n += weightsOf(p.enc, p.mlpE)
+	}
+	return n
+}
 
 // DecoderWeights is how many weights a latent is multiplied with to be decoded.
-func (m *Model) DecoderWeights() int { return weightsOf(m.dec, m.mlpD) }
+func (m *Model) DecoderWeights() int {
+	n := 0
+	for _, p := range m.parts() {
+		n += weightsOf(p.dec, p.mlpD)
+	}
+	return n
+}
 
 func weightsOf(straight *linear, network *mlp) int {
 	n := len(straight.w.Data)
@@ -97,6 +118,9 @@ func (m *Model) Encode(dst, rows blas32.General) error {
 	if err := m.checkShapes("row", rows, m.Features(), "latent", dst, m.dim); err != nil {
 		return err
 	}
+	if m.views != nil {
+		return m.encodeViews(dst, rows)
+	}
 	s := m.getScratch()
 	defer m.scratch.Put(s)
 	for lo := 0; lo < rows.Rows; lo += encodeBatch {
@@ -121,21 +145,30 @@ func (m *Model) Decode(dst, latents blas32.General) error {
 	if err := m.checkShapes("latent", latents, m.dim, "row", dst, m.Features()); err != nil {
 		return err
 	}
-	s := m.getScratch()
-	defer m.scratch.Put(s)
 	for lo := 0; lo < latents.Rows; lo += encodeBatch {
 		hi := min(lo+encodeBatch, latents.Rows)
 		z, out := rowsOf(latents, lo, hi), rowsOf(dst, lo, hi)
 		if i := firstNotFinite(z); i >= 0 {
 			return fmt.Errorf("%w: latent %d is not finite", ErrData, lo+i)
 		}
-		m.decodeInto(out, z, rowsOf(s.y, 0, hi-lo), s.tapeD, 1)
-		m.restore(out)
+		m.decodeBatch(out, z)
 		if i := firstNotFinite(out); i >= 0 {
 			return fmt.Errorf("%w: latent %d is too large: its row is not finite", ErrData, lo+i)
 		}
 	}
 	return nil
+}
+
+// decodeBatch decodes up to encodeBatch latents.
+func (m *Model) decodeBatch(out, z blas32.General) {
+	if m.views != nil {
+		m.decodeViews(out, z)
+		return
+	}
+	s := m.getScratch()
+	defer m.scratch.Put(s)
+	m.decodeInto(out, z, rowsOf(s.y, 0, z.Rows), s.tapeD, 1)
+	m.restore(out)
 }
 
 func (m *Model) checkShapes(inName string, in blas32.General, inCols int, outName string, out blas32.General, outCols int) error {
@@ -220,15 +253,17 @@ func zero(m blas32.General) {
 // params lists the trained tensors.
 func (m *Model) params() []param {
 	var ps []param
-	for _, l := range []*linear{m.enc, m.dec} {
-		for _, p := range l.params() {
-			p.decay = false // they start at PCA, not at zero
-			ps = append(ps, p)
+	for _, part := range m.parts() {
+		for _, l := range []*linear{part.enc, part.dec} {
+			for _, p := range l.params() {
+				p.decay = false // they start at PCA, not at zero
+				ps = append(ps, p)
+			}
 		}
-	}
-	for _, p := range []*mlp{m.mlpE, m.mlpD} {
-		if p != nil {
-			ps = append(ps, p.params()...)
+		for _, p := range []*mlp{part.mlpE, part.mlpD} {
+			if p != nil {
+				ps = append(ps, p.params()...)
+			}
 		}
 	}
 	return ps
@@ -239,6 +274,10 @@ func (m *Model) params() []param {
 func (m *Model) withNetworks(encoder Encoder, hidden []int, rng *rand.Rand) *Model {
 	out := m.clone()
 	out.encoder = encoder
+	if m.views != nil {
+		out.views = m.eachView(func(v *Model) *Model { return v.withNetworks(encoder, hidden, rng) })
+		return out
+	}
 	reversed := make([]int, 0, len(hidden))
 	for i := len(hidden) - 1; i >= 0; i-- {
 		reversed = append(reversed, hidden[i])
@@ -263,10 +302,14 @@ func (m *Model) clone() *Model {
 		layout: m.layout, encoder: m.encoder, dim: m.dim,
 		mean: m.mean, scale: m.scale, sigma: m.sigma, int8Step: m.int8Step, settings: m.settings,
 		enc: m.enc.clone(), dec: m.dec.clone(), mlpE: m.mlpE.clone(), mlpD: m.mlpD.clone(),
+		views: m.eachView((*Model).clone),
 	}
 }
 
 func (l *linear) clone() *linear {
+	if l == nil {
+		return nil
+	}
 	c := newLinear(l.w.Rows, l.w.Cols, l.b != nil)
 	copy(c.w.Data, l.w.Data)
 	copy(c.b, l.b)

@@ -31,9 +31,33 @@ const (
 // components, and the scale σ of a latent coordinate. Components beyond the
 // rows' rank are zero.
 func fitPCA(ctx context.Context, layout Layout, rows blas32.General, dim int) (*Model, error) {
+	m, err := centred(layout, rows, dim)
+	if err != nil {
+		return nil, err
+	}
+	features := rows.Cols
+	values, vectors, err := principal(ctx, m, rows, min(dim, features))
+	if err != nil {
+		return nil, err
+	}
+	var kept float64
+	for k, value := range values {
+		kept += value
+		for j := range features {
+			v := float32(vectors.At(j, k))
+			m.enc.w.Data[j*dim+k] = v
+			m.dec.w.Data[k*features+j] = v
+		}
+	}
+	m.sigma = float32(math.Sqrt(max(kept/float64(dim), 1e-12)))
+	return m, nil
+}
+
+// centred is a model of rows that has their mean and scale, and no component yet.
+func centred(layout Layout, rows blas32.General, dim int) (*Model, error) {
 	n, features := rows.Rows, rows.Cols
 	m := &Model{
-		layout: layout, encoder: PCA, dim: dim, scale: 1,
+		layout: layout, encoder: PCA, dim: dim, scale: 1, sigma: 1,
 		mean: make([]float32, features), enc: newLinear(features, dim, false), dec: newLinear(dim, features, false),
 	}
 	sum := make([]float64, features)
@@ -55,20 +79,6 @@ func fitPCA(ctx context.Context, layout Layout, rows blas32.General, dim int) (*
 	if layout.allNumeric() {
 		m.scale = float32(math.Sqrt(variance))
 	}
-	values, vectors, err := principal(ctx, m, rows, min(dim, features))
-	if err != nil {
-		return nil, err
-	}
-	var kept float64
-	for k, value := range values {
-		kept += value
-		for j := range features {
-			v := float32(vectors.At(j, k))
-			m.enc.w.Data[j*dim+k] = v
-			m.dec.w.Data[k*features+j] = v
-		}
-	}
-	m.sigma = float32(math.Sqrt(max(kept/float64(dim), 1e-12)))
 	return m, nil
 }
 
@@ -101,7 +111,7 @@ func decompose(ctx context.Context, m *Model, rows blas32.General, k int) ([]flo
 	features := rows.Cols
 	if features > covarianceWidth {
 		apply := func(q *mat.Dense) (*mat.Dense, error) { return applyCovariance(ctx, m, rows, q) }
-		return subspaceIteration(ctx, apply, features, k)
+		return subspaceIteration(ctx, apply, features, k, subspaceIterations)
 	}
 	c, err := covariance(ctx, m, rows)
 	if err != nil {
@@ -115,7 +125,7 @@ func decompose(ctx context.Context, m *Model, rows blas32.General, k int) ([]flo
 		out.Mul(c, q)
 		return &out, nil
 	}
-	return subspaceIteration(ctx, apply, features, k)
+	return subspaceIteration(ctx, apply, features, k, subspaceIterations)
 }
 
 // standardisedBatches yields the rows in standardised batches, in order.
@@ -136,30 +146,15 @@ func standardisedBatches(ctx context.Context, m *Model, rows blas32.General, f f
 // covariance is the D×D covariance of the standardised rows. Batches are
 // multiplied in float32 and summed in float64.
 func covariance(ctx context.Context, m *Model, rows blas32.General) (*mat.SymDense, error) {
-	features := rows.Cols
-	sum := make([]float64, features*features)
-	part := NewMatrix(features, features)
-	err := standardisedBatches(ctx, m, rows, func(u blas32.General) {
-		gemm(blas.Trans, blas.NoTrans, 1, u, u, 0, part)
-		for i, v := range part.Data {
-			sum[i] += float64(v)
-		}
-	})
-	for i := range sum {
-		sum[i] /= float64(rows.Rows)
-	}
-	return mat.NewSymDense(features, sum), err
+	p := newProduct(rows.Cols, rows.Cols)
+	err := standardisedBatches(ctx, m, rows, func(u blas32.General) { p.add(u, u) })
+	return mat.NewSymDense(rows.Cols, p.mean(rows.Rows).RawMatrix().Data), err
 }
 
 // applyCovariance is covariance·q without forming the covariance.
 func applyCovariance(ctx context.Context, m *Model, rows blas32.General, q *mat.Dense) (*mat.Dense, error) {
 	features, k := q.Dims()
-	q32 := NewMatrix(features, k)
-	for i := range features {
-		for j := range k {
-			q32.Data[i*k+j] = float32(q.At(i, j))
-		}
-	}
+	q32 := toMatrix(q)
 	out := mat.NewDense(features, k, nil)
 	projected, part := NewMatrix(min(1024, rows.Rows), k), NewMatrix(features, k)
 	err := standardisedBatches(ctx, m, rows, func(u blas32.General) {
@@ -195,8 +190,8 @@ func denseEigenvectors(c *mat.SymDense, k int) ([]float64, *mat.Dense, error) {
 
 // subspaceIteration finds the k leading eigenpairs of a symmetric operator by
 // orthogonal iteration with Rayleigh–Ritz steps (Halko, Martinsson and Tropp,
-// 2011), until the leading values stand still.
-func subspaceIteration(ctx context.Context, apply func(*mat.Dense) (*mat.Dense, error), n, k int) ([]float64, *mat.Dense, error) {
+// 2011), until the leading values stand still, a number of times at most.
+func subspaceIteration(ctx context.Context, apply func(*mat.Dense) (*mat.Dense, error), n, k, most int) ([]float64, *mat.Dense, error) {
 	width := min(n, k+subspaceExtra)
 	rng := rand.New(rand.NewPCG(1, uint64(n)))
 	q := mat.NewDense(n, width, nil)
@@ -207,7 +202,7 @@ func subspaceIteration(ctx context.Context, apply func(*mat.Dense) (*mat.Dense, 
 	}
 	q = orthonormal(q)
 	values, previous := make([]float64, k), math.Inf(1)
-	for range subspaceIterations {
+	for range most {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}

@@ -128,12 +128,14 @@ func (g *generation) residual(row []float32) (decoded, residual []float32, err e
 	if err := g.model.Decode(out, embed.MatrixOf(latent, g.model.Dim())); err != nil {
 		return nil, nil, fmt.Errorf("store: %w", err)
 	}
-	residual = make([]float32, len(row))
-	inv := 1 / g.model.Scale()
-	for i := range residual {
-		residual[i] = (row[i] - out.Data[i]) * inv
-	}
-	return out.Data, residual, nil
+	return out.Data, g.residualOf(row, out.Data), nil
+}
+
+// residualOf is the standardised difference of a row from what was decoded, per feature.
+func (g *generation) residualOf(row, decoded []float32) []float32 {
+	residual := make([]float32, len(row))
+	g.model.Residual(residual, row, decoded)
+	return residual
 }
 
 func meanSquare(v []float32) float64 {

@@ -45,10 +45,15 @@ func (c *Collection) newRows(gen *generation, records []any) ([]float32, error) 
 	}
 	spec, width := c.Config().Source, gen.fitted.Width()
 	rows := make([]float32, width*len(records))
+	direct, isDirect := gen.fitted.(source.Direct)
 	for i, r := range records {
-		stored, err := spec.Marshal(r)
-		if err == nil {
-			err = gen.fitted.Row(rows[i*width:(i+1)*width], stored)
+		row := rows[i*width : (i+1)*width]
+		var stored []byte
+		var err error
+		if isDirect {
+			err = direct.RowOf(row, r)
+		} else if stored, err = spec.Marshal(r); err == nil {
+			err = gen.fitted.Row(row, stored)
 		}
 		if err != nil {
 			return nil, invalidCause(fmt.Sprintf("records[%d]", i), err)

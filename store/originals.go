@@ -233,13 +233,13 @@ func (g *generation) fidelitiesOf(rows, latents []float32, workers int) ([]fidel
 	decoded, err := g.decodeRaw(latents, workers)
 	width := g.fitted.Width()
 	out := make([]fidelity, len(rows)/width)
-	variance, inv := g.flooredVariance(), 1/float64(g.model.Scale())
+	variance := g.flooredVariance()
 	inParallel(workers, len(out), func(i int) {
 		var mse, whitened float64
-		for j, v := range decoded[i*width : (i+1)*width] {
-			r := (float64(rows[i*width+j]) - float64(v)) * inv
-			mse += r * r
-			whitened += r * r / float64(variance[j])
+		for j, r := range g.residualOf(rows[i*width:(i+1)*width], decoded[i*width:(i+1)*width]) {
+			square := float64(r) * float64(r)
+			mse += square
+			whitened += square / float64(variance[j])
 		}
 		out[i] = fidelity{mse: bounded(mse / float64(width)), whitened: bounded(whitened / float64(width))}
 	})

@@ -6,49 +6,88 @@ import (
 	"github.com/latentdb/latentdb/index"
 )
 
-// explain says what of a row makes it strange. What is odd about its residual is
-// seen in the features that the model gives back badly, and what is odd about its
-// place in those in which its nearest neighbours differ from it: a value that no
-// other point has may be given back well. Both count as far as their measure
-// lies above what is usual, and the greater of them says what was expected. Of a row that
-// is not the record's own but decoded, only its place is told.
-func (c *Collection) explain(g *ground, pop *population, row []float32, s strangeness, hits []index.Hit, original bool) ([]Part, error) {
-	gen := pop.generation
-	expected, contributions, _, err := gen.whiten(row)
-	if err != nil {
-		return nil, err
-	}
+// strangeRow is a row to be explained: its feature row, the row that it is watched by, and
+// how strange it is.
+type strangeRow struct {
+	row, watched []float32
+	measured     measured
+	// decoded tells that the row is not the record's own.
+	decoded bool
+}
+
+// explain says what of a row makes it strange. Where rows are watched, the detector tells
+// in which features the row differs from those near it and from what its other features
+// let expect. Of latents, what is odd about the row's residual is seen in the features that
+// the model gives back badly, and what is odd about its place in those in which its nearest
+// neighbours differ from it: a value that no other point has may be given back well. Both
+// count as far as their measure lies above what is usual, and the greater of them says what
+// was expected. Of a row that is not the record's own but decoded, only its place is told.
+func (c *Collection) explain(g *ground, w *watch, r strangeRow, hits []index.Hit) ([]Part, error) {
+	gen := w.generation
 	usual, err := gen.meanRow(g, hits)
 	if err != nil {
 		return nil, err
 	}
-	gaps := make([]float64, len(row))
+	expected, contributions := usual, make([]float64, len(r.row))
+	if gen.byRows() {
+		contributions, err = w.detector.Contributions(r.watched, gen.fitted.Layout())
+	} else if expected, err = w.blame(contributions, r, usual); expected == nil {
+		expected = usual
+	}
+	if err != nil {
+		return nil, err
+	}
+	if expected == nil { // no neighbour is left
+		expected = r.row
+	}
+	var total float64
+	for _, v := range contributions {
+		total += v
+	}
+	parts := []Part{}
+	for _, p := range largestParts(gen.fitted.Parts(contributions, r.row, expected)) {
+		parts = append(parts, Part{Name: p.Name, Value: p.Value, Expected: p.Expected, Share: p.Weight / max(total, math.SmallestNonzeroFloat64)})
+	}
+	return parts, nil
+}
+
+// blame adds to each feature what it has of a row's residual and of its distance from its
+// neighbours' mean, and returns what was expected.
+func (w *watch) blame(contributions []float64, r strangeRow, usual []float32) (expected []float32, err error) {
+	decoded, residuals, _, err := w.generation.whiten(r.row)
+	if err != nil {
+		return nil, err
+	}
+	gaps := make([]float64, len(r.row))
 	for j := range usual {
-		d := float64(row[j]) - float64(usual[j])
+		d := float64(r.row[j]) - float64(usual[j])
 		gaps[j] = d * d
 	}
-	byResidual, byPlace := max(0, pop.residual.of(s.residual)), max(0, pop.distance.of(s.distance))
+	byPlace, byResidual := w.oddness(r.measured)
 	switch {
-	case !original:
+	case r.decoded:
 		byResidual, byPlace = 0, 1
 	case byResidual+byPlace == 0 || usual == nil:
 		byResidual = 1
 	}
-	if byPlace > byResidual && usual != nil {
-		expected = usual
-	}
-	scaleTo(contributions, byResidual)
+	scaleTo(residuals, byResidual)
 	scaleTo(gaps, byPlace)
-	var total float64
-	for j, gap := range gaps {
-		contributions[j] += gap
-		total += contributions[j]
+	for j := range contributions {
+		contributions[j] = residuals[j] + gaps[j]
 	}
-	parts := []Part{}
-	for _, p := range largestParts(gen.fitted.Parts(contributions, row, expected)) {
-		parts = append(parts, Part{Name: p.Name, Value: p.Value, Expected: p.Expected, Share: p.Weight / max(total, math.SmallestNonzeroFloat64)})
+	if byPlace > byResidual && usual != nil {
+		return usual, nil
 	}
-	return parts, nil
+	return decoded, nil
+}
+
+// oddness is how far a point's place and its residual lie above what is usual.
+func (w *watch) oddness(m measured) (place, residual float64) {
+	scales, last := w.novelty.scales, len(w.novelty.scales)-1
+	if last < 1 {
+		return 0, 0
+	}
+	return max(0, scales[0].of(float64(m.nearest))), max(0, scales[last].of(float64(m.residual)))
 }
 
 // scaleTo makes v, where it is not all zeros, add up to a total.

@@ -88,3 +88,19 @@ func TestOutliersNameWhatTheLatentKeeps(t *testing.T) {
 		t.Errorf("%+v, %v: want parts that begin with the age", scores, err)
 	}
 }
+
+// Ranks grow with the value, wherever it lies, and stay within 0 and 1.
+func TestRankGrows(t *testing.T) {
+	sorted := []float64{1, 1, 2, 5, 5, 5, 9}
+	last := -1.
+	for v := -20.; v < 40; v += .125 {
+		at := rankIn(sorted, v)
+		if at <= last || at < 0 || at > 1 {
+			t.Fatalf("%v ranks %v, what is less %v", v, at, last)
+		}
+		last = at
+	}
+	if at := rankIn(sorted, 5); at != 4.5/7 {
+		t.Errorf("the middle of equal values ranks %v", at)
+	}
+}

@@ -47,6 +47,9 @@ type sourcesPart struct {
 
 func (s *sources) parts() []sourcesPart {
 	return []sourcesPart{
+		{"4", s.tables},
+		{"3", s.audio},
+		{"6", s.pairs},
 		{"7", s.importing},
 	}
 }

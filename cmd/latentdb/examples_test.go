@@ -92,8 +92,12 @@ func TestHelpExamples(t *testing.T) {
 	people.WriteString("email,age,city,notes\n")
 	for i := range 60 {
 		fmt.Fprintf(&people, "p%d@example.com,%d,%s,note %d\n", i, 20+i%50, []string{"Oslo", "Bergen"}[i%2], i)
+		if i < 6 {
+			put(t, fmt.Sprintf("talks/%d.wav", i), tone(3, 220+40*float64(i)))
+		}
 		put(t, fmt.Sprintf("photos/%d.png", i), encodePNG(t, spot(50, float64(i), float64(i*7%50))))
 	}
+	put(t, "yes.wav", tone(1, 300))
 	put(t, "people.csv", []byte(people.String()))
 	put(t, "sms.csv", []byte("label,text\nham,how are you\nspam,win a prize\n"))
 	put(t, "photos.zip", zipOf(t, 6))

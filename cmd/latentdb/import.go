@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -34,6 +35,7 @@ type importFlags struct {
 	// What the collection is made with if it is not there.
 	kind                    string
 	width, height, channels int
+	audio                   audioFlags
 	distance, dim           string
 	encoder, engine, rows   string
 	recall                  float64
@@ -71,6 +73,7 @@ which leaves alone what has the id of a record already.`,
   latentdb import texts embeddings.npy --distance cosine
   latentdb import digits t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz
   latentdb import photos ./photos --width 48 --height 48
+  latentdb import talks ./talks --window 2
   latentdb import more photos.zip --width 48 --height 48 --dry-run
   latentdb import messages sms.csv --kind text --record-column text
   latentdb import wiki wiki.parquet --record-column vector --resume`,
@@ -120,6 +123,7 @@ func (f *importFlags) register(flags *pflag.FlagSet) {
 	flags.IntVar(&f.width, "width", 0, "new image collection: width images are brought to (default: that of an array's images, or 32)")
 	flags.IntVar(&f.height, "height", 0, "new image collection: height images are brought to")
 	flags.IntVar(&f.channels, "channels", 0, "new image collection: 1 (grey) or 3 (default: by the first images)")
+	f.audio.register(flags)
 	flags.StringVar(&f.distance, "distance", "", "new vector collection: euclid, cosine, dot or manhattan, also as --metric (default euclid)")
 	flags.StringVar(&f.dim, "dim", "", `new collection: latent size, a number or "auto"`)
 	flags.StringVar(&f.encoder, "encoder", "", "new collection: auto, deep, linear or pca")
@@ -162,6 +166,7 @@ func (f *importFlags) check() error {
 		inRange("width", f.width, 0, source.MaxRowSide),
 		inRange("height", f.height, 0, source.MaxRowSide),
 		inRange("channels", f.channels, 0, 3),
+		f.audio.check(),
 	)
 }
 
@@ -219,6 +224,9 @@ func (f *importFlags) sourceFor(first bulk.Row, format bulk.Format) (map[string]
 		}
 	}
 	spec := map[string]any{"kind": kind}
+	if kind == "audio" {
+		maps.Copy(spec, f.audio.fields())
+	}
 	if kind != "image" {
 		return spec, nil
 	}

@@ -22,14 +22,14 @@ func (a *app) reconstructCommand() *cobra.Command {
 			if err == nil && body.kinds() != 1 {
 				err = usagef("give either ids, --record or --vector")
 			}
-			return postForImages(a, out, args[0], "points/reconstruct", body, func(all []store.Reconstruction) error {
+			return postForFiles(a, out, args[0], "points/reconstruct", body, func(all []store.Reconstruction) error {
 				return a.printReconstructions(all, out)
 			}), err
 		}),
 	}
 	cmd.Flags().StringArrayVar(&records, "record", nil, recordHelp+"; may be repeated")
 	cmd.Flags().StringArrayVar(&vectors, "vector", nil, vectorHelp+"; may be repeated")
-	cmd.Flags().StringVarP(&out, "out", "o", "", "write reconstructed images into this directory")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "write reconstructed images, or recordings and their spectrograms, into this directory")
 	a.targetFlags(cmd)
 	a.jsonFlag(cmd)
 	return cmd
@@ -46,6 +46,13 @@ func (a *app) printReconstructions(all []store.Reconstruction, out string) error
 		text, err := showRecord(content(r.Record, r.Vector), out, name)
 		if err != nil {
 			return err
+		}
+		if r.Spectrogram != nil && out != "" {
+			path, err := file{r.Spectrogram, "image"}.write(out, name)
+			if err != nil {
+				return err
+			}
+			text += ", " + path
 		}
 		t.row(id, r.Error, text)
 	}

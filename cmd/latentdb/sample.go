@@ -21,20 +21,20 @@ func (a *app) sampleCommand() *cobra.Command {
   latentdb sample digits -n 16 -o samples`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.on(func(args []string) (question, error) {
-			return postForImages(a, out, args[0], "points/sample", body, func(s store.Samples) error {
+			return postForFiles(a, out, args[0], "points/sample", body, func(s store.Samples) error {
 				return a.printSamples(s, out)
 			}), inRange("count", body.N, 1, store.MaxLimit)
 		}),
 	}
 	cmd.Flags().IntVarP(&body.N, "count", "n", 10, "how many records")
 	cmd.Flags().Uint64Var(&body.Seed, "seed", 1, "seed of the draw; the same seed draws the same records")
-	cmd.Flags().StringVarP(&out, "out", "o", "", "write sampled images into this directory")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "write sampled images or recordings into this directory")
 	a.targetFlags(cmd)
 	a.jsonFlag(cmd)
 	return cmd
 }
 
-// printSamples prints one record a line; pictures by name.
+// printSamples prints one record a line; files by name.
 func (a *app) printSamples(s store.Samples, out string) error {
 	records := s.Records
 	for _, v := range s.Vectors {
@@ -46,7 +46,7 @@ func (a *app) printSamples(s store.Samples, out string) error {
 			return err
 		}
 		text := string(line)
-		if _, isPicture := picture(record); isPicture {
+		if _, isFile := asFile(record); isFile {
 			if text, err = showRecord(record, out, recordName("sample", i)); err != nil {
 				return err
 			}

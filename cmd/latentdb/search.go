@@ -20,6 +20,7 @@ type searchBody struct {
 type searchParams struct {
 	Recall  float64     `json:"recall,omitempty"`
 	Space   store.Space `json:"space,omitempty"`
+	Warp    bool        `json:"warp,omitempty"`
 	Exact   bool        `json:"exact,omitempty"`
 	Explain bool        `json:"explain,omitempty"`
 }
@@ -29,7 +30,7 @@ type searchFlags struct {
 	record, vector, id, filter, space string
 	recall                            float64
 	limit                             int
-	exact, explain                    bool
+	exact, explain, warp              bool
 }
 
 func (a *app) searchCommand() *cobra.Command {
@@ -40,6 +41,7 @@ func (a *app) searchCommand() *cobra.Command {
 		Example: `  latentdb search digits --record seven.png
   latentdb search people --record '{"age": 41, "city": "Oslo"}' --limit 5
   latentdb search texts --vector query.json --recall 0.99 --explain
+  latentdb search talks --record yes.wav --warp
   latentdb search digits --id 17 --filter '{"must": {"key": "label", "match": {"value": 7}}}'`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.on(func(args []string) (question, error) {
@@ -55,6 +57,7 @@ func (a *app) searchCommand() *cobra.Command {
 	cmd.Flags().StringVar(&f.space, "space", "", "what distance means: input, latent, lexical or hybrid (default: the collection's)")
 	cmd.Flags().StringVar(&f.filter, "filter", "", filterHelp)
 	cmd.Flags().BoolVar(&f.exact, "exact", false, "scan every point")
+	cmd.Flags().BoolVar(&f.warp, "warp", false, "score the nearest anew by a distance that lets recordings run faster or slower")
 	cmd.Flags().BoolVar(&f.explain, "explain", false, "say how the answer was found")
 	cmd.MarkFlagsOneRequired("record", "vector", "id")
 	cmd.MarkFlagsMutuallyExclusive("record", "vector", "id")
@@ -72,7 +75,7 @@ const (
 
 func (a *app) searchBody(f searchFlags) (body searchBody, err error) {
 	body = searchBody{Limit: f.limit, WithPayload: true,
-		Params: searchParams{Recall: f.recall, Space: store.Space(f.space), Exact: f.exact, Explain: f.explain}}
+		Params: searchParams{Recall: f.recall, Space: store.Space(f.space), Exact: f.exact, Warp: f.warp, Explain: f.explain}}
 	if err := inRange("limit", f.limit, 1, store.MaxLimit); err != nil {
 		return body, err
 	}
@@ -125,6 +128,11 @@ func (a *app) printHits(h hits) error {
 	}
 	if s.Decoded {
 		if err := a.printf("\ncandidates scored by what their latents decode to"); err != nil {
+			return err
+		}
+	}
+	if s.Warped > 0 {
+		if err := a.printf("\n%d candidates scored by warped distance", s.Warped); err != nil {
 			return err
 		}
 	}

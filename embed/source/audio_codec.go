@@ -154,8 +154,10 @@ func formatOf(data []byte) (audioFormat, error) {
 			names = append(names, f.name)
 		}
 	}
-	return audioFormat{}, fmt.Errorf("%w: audio is of no known format, want one of: %s (FLAC and MP3 are known to programs that import embed/source/codecs)",
-		ErrRecord, strings.Join(names, ", "))
+	if len(names) == 1 {
+		names = append(names, "and flac or mp3 where the program imports embed/source/codecs")
+	}
+	return audioFormat{}, fmt.Errorf("%w: audio is of no known format, want one of: %s", ErrRecord, strings.Join(names, ", "))
 }
 
 func (f audioFormat) begins(data []byte) bool {

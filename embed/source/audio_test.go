@@ -338,8 +338,8 @@ func TestRegisteredDecoders(t *testing.T) {
 func TestAudioPlaysRows(t *testing.T) {
 	for _, rate := range []int{8000, 16000} {
 		var stored [][]byte
-		for seed := range uint64(5) {
-			stored = append(stored, wavOf(rate, 1, speech(10+seed, rate, .3+.05*float64(seed))))
+		for seed := range uint64(3) {
+			stored = append(stored, wavOf(rate, 1, speech(10+seed, rate, .15+.05*float64(seed))))
 		}
 		fitted := fitAudio(t, source.Audio{Rate: rate}, stored...)
 		checkBytes(t, fitted)
@@ -350,18 +350,13 @@ func TestAudioPlaysRows(t *testing.T) {
 				t.Fatal(err)
 			}
 			again := rowOf(t, fitted, marshal(t, fitted.Spec(), record))
-			nearest := math.Inf(1)
-			for j, other := range stored {
-				if j != i {
-					nearest = min(nearest, distance(row, rowOf(t, fitted, other)))
-				}
-			}
-			if d := distance(row, again); d > nearest*.7 {
-				t.Errorf("%d Hz: row %d came back %g away, another is %g away", rate, i, d, nearest)
+			size := distance(row, make([]float32, len(row)))
+			if d := distance(row, again); d > .4*size {
+				t.Errorf("%d Hz: row %d of length %g came back %g away", rate, i, size, d)
 			}
 			seconds := float64(len(record.([]byte))-44) / 2 / float64(rate)
-			if math.Abs(seconds-.4) > .03 {
-				t.Errorf("%d Hz: plays for %g s, want the median .4", rate, seconds)
+			if math.Abs(seconds-.2) > .03 {
+				t.Errorf("%d Hz: plays for %g s, want the median .2", rate, seconds)
 			}
 		}
 	}
@@ -395,7 +390,7 @@ func TestAudioPicture(t *testing.T) {
 
 // Strange numbers in a decoded row give a sound and a picture, not a panic.
 func TestAudioTakesAnyRow(t *testing.T) {
-	fitted := fitAudio(t, source.Audio{})
+	fitted := fitAudio(t, source.Audio{}, wavOf(8000, 1, chirp(8000, .1, 300, 900)))
 	for _, v := range []float64{0, math.NaN(), math.Inf(1), math.Inf(-1), 3e38, -3e38} {
 		row := make([]float32, fitted.Width())
 		for i := range row {
@@ -474,7 +469,7 @@ func TestWindows(t *testing.T) {
 	}
 	fitted := fitAudio(t, spec)
 	for i, w := range got {
-		if w.Start != want[i][0] || w.End != want[i][1] {
+		if w.Start != want[i][0] || w.End != want[i][1] || w.Whole {
 			t.Errorf("window %d is %g to %g", i, w.Start, w.End)
 		}
 		cut := sound[int(w.Start*rate):int(w.End*rate)]
@@ -486,7 +481,7 @@ func TestWindows(t *testing.T) {
 		t.Error(name)
 	}
 	for w, err := range spec.Windows(wavOf(rate, 1, sound[:4000])) { // shorter than a window
-		if err != nil || w.Start != 0 || w.End != .5 {
+		if err != nil || w.Start != 0 || w.End != .5 || !w.Whole {
 			t.Errorf("%g to %g, %v", w.Start, w.End, err)
 		}
 	}

@@ -12,6 +12,8 @@ type AudioWindow struct {
 	Record []byte
 	// Start and End are where in the recording it is, in seconds.
 	Start, End float64
+	// Whole tells that it is all of the recording, which is no longer than a window.
+	Whole bool
 }
 
 // Name names a window of a recording, as the Media Fragments of W3C do: "talk.mp3#t=2.5,5".
@@ -51,7 +53,7 @@ func (a Audio) Windows(record any) iter.Seq2[AudioWindow, error] {
 				from = max(0, total-length)
 			}
 			until := min(from+length, total)
-			w := AudioWindow{encodeWAV(sound.Samples[from:until], sound.Rate), milliseconds(from, rate), milliseconds(until, rate)}
+			w := AudioWindow{encodeWAV(sound.Samples[from:until], sound.Rate), milliseconds(from, rate), milliseconds(until, rate), until-from == total}
 			if !yield(w, nil) || last {
 				return
 			}

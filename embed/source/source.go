@@ -1,5 +1,6 @@
 // Package source turns records into feature rows and back. A record is raw
-// content of one kind: a vector, an image, a table row, a text, a recording. A Spec is what the user
+// content of one kind: a vector, an image, a table row, a text, a
+// recording, a pair of two of these. A Spec is what the user
 // configures of a kind; a Fitted is what was learned from data (scaling,
 // vocabulary, levels) and is part of a generation's hashed model.
 //
@@ -23,9 +24,9 @@ var (
 )
 
 // Spec is the configuration of one kind of source. Implementations are plain
-// values (Vector, Image, Table, Text, Audio) whose exported fields are the REST names.
+// values (Vector, Image, Table, Text, Audio, Pair) whose exported fields are the REST names.
 type Spec interface {
-	// Kind is "vector", "image", "table", "text" or "audio".
+	// Kind is "vector", "image", "table", "text", "audio" or "pair".
 	Kind() string
 	// Resolve checks the configuration and returns it with what the user left
 	// open (a vector's size, an image's channels, a table's columns) decided
@@ -38,7 +39,8 @@ type Spec interface {
 	// Unmarshal returns the record of stored bytes, in the form users give it:
 	// []float32, []byte (an encoded image or recording) or map[string]any.
 	Unmarshal(stored []byte) (any, error)
-	// Fit learns from stored records what Row needs. It reads samples once.
+	// Fit learns from stored records what Row needs. It may go through samples
+	// more than once.
 	Fit(samples iter.Seq2[[]byte, error]) (Fitted, error)
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,6 +72,49 @@ func TestFolderErrors(t *testing.T) {
 		if _, err := bulk.Open(dir, opt); !errors.Is(err, bulk.ErrOption) {
 			t.Errorf("%+v: got %v, want ErrOption", opt, err)
 		}
+	}
+}
+
+// A folder is of recordings where it holds some and no images; where it holds both, the
+// format says which are read.
+func TestFolderOfRecordings(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, []byte("1"), dir, "a.WAV")
+	writeFile(t, []byte("22"), dir, "talks", "b.flac")
+	writeFile(t, []byte("333"), dir, "talks", "c.mp3")
+	writeFile(t, []byte("no"), dir, "talks", "notes.txt")
+	names := func(opt bulk.Options) (format bulk.Format, names []string) {
+		t.Helper()
+		r, err := bulk.Open(dir, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		rows, bad, err := read(r)
+		if err != nil || len(bad) > 0 {
+			t.Fatal(bad, err)
+		}
+		for _, row := range rows {
+			names = append(names, row.File)
+		}
+		if at, total := r.Progress(); at != total {
+			t.Errorf("%v: progress %d of %d", opt, at, total)
+		}
+		return r.Format(), names
+	}
+	all := []string{"a.WAV", "talks/b.flac", "talks/c.mp3"}
+	if format, got := names(bulk.Options{}); format != bulk.Audio || !slices.Equal(got, all) {
+		t.Errorf("got %s: %v", format, got)
+	}
+	writeFile(t, []byte("4444"), dir, "talks", "cover.png")
+	if _, err := bulk.Open(dir, bulk.Options{}); !errors.Is(err, bulk.ErrOption) || !strings.Contains(err.Error(), "images and recordings") {
+		t.Errorf("both: %v", err)
+	}
+	if format, got := names(bulk.Options{Format: bulk.Audio}); format != bulk.Audio || !slices.Equal(got, all) {
+		t.Errorf("got %s: %v", format, got)
+	}
+	if format, got := names(bulk.Options{Format: bulk.Images}); format != bulk.Images || !slices.Equal(got, []string{"talks/cover.png"}) {
+		t.Errorf("got %s: %v", format, got)
 	}
 }
 

@@ -20,7 +20,7 @@ const (
 	maxEntryName = 1024
 	// Files that are one record. Their source may take less.
 	maxImageFile = 32 << 20
-	maxAudioFile = 128 << 20
+	maxAudioFile = 32 << 20
 	maxTextFile  = 1 << 20
 )
 
@@ -78,6 +78,9 @@ func (t *tree) read() error {
 		return err
 	}
 	if t.content = t.opt.Format; t.content == "" {
+		if seen.files[Images] > 0 && seen.files[Audio] > 0 {
+			return fmt.Errorf("%w: the %s holds images and recordings: say by the format, %s or %s, which are meant", ErrOption, t.what, Images, Audio)
+		}
 		if t.content = seen.most(); t.content == "" {
 			return fmt.Errorf("%w: the %s holds no file of a kind that is read", ErrFile, t.what)
 		}
