@@ -31,7 +31,9 @@ const (
 	// maxImportErrors bounds the list of an import's errors, not their count.
 	maxImportErrors = 100
 	// jsonLines is the content type of exports.
-	jsonLines = "application/x-ndjson"
+	jsonLines   = "application/x-ndjson"
+	parquetFile = "application/vnd.apache.parquet"
+	zipFile     = "application/zip"
 )
 
 // importFormats are the content types of imports.
@@ -42,6 +44,10 @@ var importFormats = map[string]bulk.Format{
 	"application/json":      bulk.JSONL,
 	"text/csv":              bulk.CSV,
 	"application/csv":       bulk.CSV,
+	"text/plain":            bulk.Text,
+	parquetFile:             bulk.Parquet,
+	zipFile:                 bulk.Zip,
+	"application/x-tar":     bulk.Tar,
 }
 
 // importPoints reads points from a stream. What cannot be taken is counted and
@@ -52,7 +58,7 @@ func (s *Server) importPoints(c echo.Context, coll *store.Collection) (any, erro
 	format, ok := importFormats[media]
 	if !ok {
 		return nil, fail(http.StatusUnsupportedMediaType,
-			"Content-Type %q is not supported: send %s or text/csv", media, jsonLines)
+			"Content-Type %q is not supported: send %s, text/csv, text/plain, %s, %s or application/x-tar", media, jsonLines, parquetFile, zipFile)
 	}
 	ids, err := importIDs(c, coll)
 	if err != nil {
@@ -62,12 +68,12 @@ func (s *Server) importPoints(c echo.Context, coll *store.Collection) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	opt := bulk.Options{Format: format, ID: c.QueryParam("id"), Payload: names(c.QueryParam("payload"))}
+	opt := bulk.Options{Format: format, ID: c.QueryParam("id"), Payload: names(c.QueryParam("payload")), Record: c.QueryParam("record")}
 	if format == bulk.CSV {
 		opt.Text = names(c.QueryParam("text"))
 	}
 	unbounded(c)
-	reader, err := bulk.NewReader(&patient{c.Request().Body, http.NewResponseController(c.Response()), s.cfg.Timeout}, opt)
+	reader, err := openBody(&patient{c.Request().Body, http.NewResponseController(c.Response()), s.cfg.Timeout}, opt)
 	if err != nil {
 		return nil, importError(err, 0)
 	}
@@ -328,45 +334,4 @@ func (p *patient) Read(buf []byte) (int, error) {
 	// Bodies that come from no connection have no deadline.
 	_ = p.conn.SetReadDeadline(time.Now().Add(p.idle))
 	return p.Reader.Read(buf)
-}
-
-// export streams all points as JSON lines that an import takes back. An error
-// on the way cuts the connection, so that no client takes half for the whole.
-func (s *Server) export(c echo.Context) error {
-	coll, err := s.collection(c)
-	if err != nil {
-		return err
-	}
-	unbounded(c)
-	c.Response().Header().Set(echo.HeaderContentType, jsonLines)
-	out, err := bulk.NewWriter(c.Response(), bulk.WriterOptions{Format: bulk.JSONL})
-	if err != nil {
-		return err
-	}
-	q := store.ScrollQuery{With: store.With{Payload: true, Vector: isVector(coll), Record: !isVector(coll)}}
-	conn, n := http.NewResponseController(c.Response()), 0
-	for p, err := range coll.Scroll(c.Request().Context(), q) {
-		gone := errors.Is(err, context.Canceled) // the client's own doing, as a failed write is
-		if err == nil {
-			if n%importBatch == 0 {
-				_ = conn.SetWriteDeadline(time.Now().Add(s.cfg.Timeout))
-			}
-			n++
-			err = out.Write(bulk.Row{ID: p.ID.Value(), Vector: p.Vector, Record: p.Record, Payload: p.Payload})
-			gone = err != nil && !errors.Is(err, bulk.ErrRow)
-		}
-		if err != nil && !c.Response().Committed {
-			return err
-		}
-		if err != nil {
-			if !gone {
-				s.cfg.Logger.Error("export cut short", "error", err)
-			}
-			panic(http.ErrAbortHandler)
-		}
-	}
-	if !c.Response().Committed {
-		c.Response().WriteHeader(http.StatusOK)
-	}
-	return nil
 }

@@ -5,10 +5,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"image"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/latentdb/latentdb/store"
+	"github.com/latentdb/latentdb/store/bulk"
 )
 
 // isVector tells whether a collection's records are vectors, which have names
@@ -41,9 +44,22 @@ func asRecord(kind, field string, v any) (any, error) {
 		if kind == "table" {
 			return v, nil
 		}
+	case []byte: // of a file
+		if kind == "image" || kind == "audio" {
+			return v, nil
+		}
+	case image.Image: // of an array
+		if kind == "image" {
+			return v, nil
+		}
 	case string:
-		if kind != "image" && kind != "audio" {
-			break
+		switch kind {
+		case "text":
+			return v, nil
+		case "vector":
+			return textVector(field, v)
+		case "table":
+			return nil, badRequest("%s: got a string, want %s", field, formOf(kind))
 		}
 		data, err := base64.StdEncoding.DecodeString(v)
 		if err != nil {
@@ -76,6 +92,8 @@ func formName(v any) string {
 		return "true or false"
 	case string:
 		return "a string"
+	case []byte, image.Image:
+		return "a file"
 	case map[string]any:
 		return "an object"
 	case []any:
@@ -95,6 +113,13 @@ func parseVector(field string, raw json.RawMessage) ([]float32, error) {
 	list, err := unwrapField(field, bytes.TrimSpace(raw))
 	if err != nil {
 		return nil, err
+	}
+	if len(list) > 0 && list[0] == '"' {
+		var text string
+		if err := parseField(field, list, &text); err != nil {
+			return nil, err
+		}
+		return textVector(field, text)
 	}
 	if len(list) == 0 || list[0] != '[' {
 		return nil, badRequest("%s: must be a list of numbers", field)
@@ -117,6 +142,19 @@ func parseVector(field string, raw json.RawMessage) ([]float32, error) {
 		out = append(out, float32(x))
 	}
 	return out, nil
+}
+
+// textVector reads a vector that is a string: base64 of little-endian float32, or the
+// list of numbers that a CSV's cell has.
+func textVector(field, text string) ([]float32, error) {
+	if trimmed := strings.TrimSpace(text); strings.HasPrefix(trimmed, "[") && json.Valid([]byte(trimmed)) {
+		return parseVector(field, json.RawMessage(trimmed))
+	}
+	vector, err := bulk.DecodeVector(text)
+	if err != nil {
+		return nil, badRequest("%s: must be a list of numbers, or base64 of little-endian float32: %v", field, err)
+	}
+	return vector, nil
 }
 
 // unwrapField takes {"": value} apart and leaves any other JSON as it is. Other

@@ -66,10 +66,11 @@
 //	POST   …/points/duplicates             {"threshold", "filter", "keep", "limit"}
 //	POST   …/points/deduplicate            likewise, and "dry_run"
 //	POST   …/points/sample                 {"n", "seed", "like": ids | filter}
-//	POST   …/import                        JSON lines or CSV; ?id= ?payload= ?text= name columns,
-//	                                       ?first_id= numbers rows without ids,
-//	                                       ?batch= points become one change (500)
-//	GET    …/export                        JSON lines
+//	POST   …/import                        JSON lines, CSV or lines of text, which stream, or a
+//	                                       Parquet, zip or tar file, by Content-Type; ?id= ?payload=
+//	                                       ?record= ?text= name columns, ?first_id= numbers rows
+//	                                       without ids, ?batch= points become one change (500)
+//	GET    …/export                        ?format= jsonl (default), csv, parquet, npy or zip
 //
 // A collection that learns is created with
 //

@@ -50,5 +50,6 @@ func (s *sources) parts() []sourcesPart {
 		{"4", s.tables},
 		{"3", s.audio},
 		{"6", s.pairs},
+		{"7", s.importing},
 	}
 }

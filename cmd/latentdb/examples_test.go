@@ -99,6 +99,9 @@ func TestHelpExamples(t *testing.T) {
 	}
 	put(t, "yes.wav", tone(1, 300))
 	put(t, "people.csv", []byte(people.String()))
+	put(t, "sms.csv", []byte("label,text\nham,how are you\nspam,win a prize\n"))
+	put(t, "photos.zip", zipOf(t, 6))
+	put(t, "wiki.parquet", parquetFile(t))
 	put(t, "embeddings.npy", npy(60, 5, circle))
 	put(t, "query.json", []byte("[1, 0.5, 0, 1, 2]"))
 	put(t, "seven.png", encodePNG(t, spot(28, 7, 7)))

@@ -63,7 +63,7 @@ func TestExportByName(t *testing.T) {
 		}
 	}
 	on.run("export", "people", "-o", filepath.Join(dir, "y.txt"), "--format", "csv")
-	for _, args := range [][]string{{"-o", "x.csv", "--format", "jsonl"}, {"-o", "x.jsonl.gz", "--format", "csv"}, {"-o", "x.npy"}} {
+	for _, args := range [][]string{{"-o", "x.csv", "--format", "jsonl"}, {"-o", "x.jsonl.gz", "--format", "csv"}, {"-o", "x.idx"}} {
 		got := cli(append(append([]string{"export", "people"}, args...), on.flags...)...)
 		if got.code != exitUsage {
 			t.Errorf("%v: exit code %d\n%s", args, got.code, got.stderr)

@@ -41,8 +41,11 @@ type importFlags struct {
 	recall                  float64
 	drop                    bool
 
-	batch   int
-	firstID uint64
+	batch int
+	// most is how many records may fail, -1 for any number.
+	most        int
+	resume, dry bool
+	firstID     uint64
 	// numbered tells that firstID was given.
 	numbered bool
 	fit      bool
@@ -53,18 +56,27 @@ func (a *app) importCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import COLLECTION FILE|FOLDER…",
 		Short: "Read points from files, making the collection if it is not there",
-		Long: `Read points from files into a collection, which is made if it is not there: CSV
-and JSON lines of objects make a table, NumPy arrays vectors, IDX files (MNIST)
-and folders of PNG, JPEG, GIF, WebP, BMP or TIFF files images, and those of WAV,
-FLAC or MP3 files audio. Files may be compressed with gzip.
+		Long: `Read points from files into a collection, which is made if it is not there. CSV,
+JSON lines and Parquet make a table, unless a column is the record itself; NumPy
+arrays (.npy, .npz), .fvecs and .bvecs make vectors, IDX files (MNIST) images, and
+the lines of a .txt texts. Of a folder, a .zip or a .tar.gz, pictures, recordings and
+texts are records each, or else all files are read that hold many. Single files may
+be compressed with gzip.
 
 A record that cannot be taken is listed, and the others are imported; the exit
-code is 1 if none could be.`,
+code is 1 if none could be, or if more failed than --max-failed.
+
+--dry-run shows what the first records would make, and imports nothing. An import
+that was interrupted goes on where it stopped with the same command and --resume,
+which leaves alone what has the id of a record already.`,
 		Example: `  latentdb import people people.csv --id-column email --payload-columns notes --fit
   latentdb import texts embeddings.npy --distance cosine
   latentdb import digits t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz
   latentdb import photos ./photos --width 48 --height 48
-  latentdb import talks ./talks --window 2`,
+  latentdb import talks ./talks --window 2
+  latentdb import more photos.zip --width 48 --height 48 --dry-run
+  latentdb import messages sms.csv --kind text --record-column text
+  latentdb import wiki wiki.parquet --record-column vector --resume`,
 		Args: cobra.MinimumNArgs(2),
 	}
 	cmd.RunE = a.does(func(ctx context.Context, args []string) error {
@@ -78,6 +90,9 @@ code is 1 if none could be.`,
 				return err
 			}
 		}
+		if f.dry {
+			return a.dryRun(ctx, args[0], args[1:], f)
+		}
 		return a.connect(func(c *client.Client) error {
 			return a.importFiles(ctx, c, args[0], args[1:], f)
 		})
@@ -90,16 +105,21 @@ code is 1 if none could be.`,
 }
 
 func (f *importFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.format, "format", "", "csv, jsonl, npy, idx, images or audio (default: the name tells)")
+	flags.StringVar(&f.format, "format", "", listed(bulk.Formats())+" (default: the name tells); of a folder or an archive, what to read in it")
 	flags.StringVar(&f.file.ID, "id-column", "", "column or key that holds the ids (default: \"id\" if there is one; else points are numbered)")
 	flags.StringSliceVar(&f.file.Payload, "payload-columns", nil, "columns or keys that go to the payload instead of the record")
+	flags.StringVar(&f.file.Record, "record-column", "", "column or key that is the record itself: a text, a vector, an image; all others go to the payload")
+	flags.StringVar(&f.file.Array, "array", "", "array of an .npz that holds the records (default: the only one of two or three dimensions)")
 	flags.StringSliceVar(&f.file.Text, "text-columns", nil, "columns of a CSV that are text whatever they look like")
-	flags.StringVar(&f.file.Labels, "labels", "", `IDX or NumPy file with one number per record, for the payload's "label"`)
+	flags.StringVar(&f.file.Labels, "labels", "", `IDX or NumPy file with one number per record, for the payload's "label"; of an .npz, an array in it`)
 	flags.Uint64Var(&f.firstID, "first-id", 0, "number of the first point where the files name no ids")
 	flags.IntVar(&f.batch, "batch", defaultBatch, "points per transaction; in a new collection the first decide what is open, such as a table's columns")
+	flags.BoolVar(&f.dry, "dry-run", false, "show what the first records would make of the collection, and import nothing")
+	flags.BoolVar(&f.resume, "resume", false, "go on with an import that was interrupted: leave alone what has a record's id already")
+	flags.IntVar(&f.most, "max-failed", -1, "stop, with exit code 1, when more records than this have failed (default: any number may)")
 	flags.BoolVar(&f.fit, "fit", false, "fit the collection afterwards")
 
-	flags.StringVar(&f.kind, "kind", "", "new collection: vector, image, table or audio (default: the file tells)")
+	flags.StringVar(&f.kind, "kind", "", "new collection: vector, image, table, text or audio (default: the file tells)")
 	flags.IntVar(&f.width, "width", 0, "new image collection: width images are brought to (default: that of an array's images, or 32)")
 	flags.IntVar(&f.height, "height", 0, "new image collection: height images are brought to")
 	flags.IntVar(&f.channels, "channels", 0, "new image collection: 1 (grey) or 3 (default: by the first images)")
@@ -137,8 +157,8 @@ func (f *importFlags) check() error {
 		}
 	}
 	return errors.Join(badDim, badEncoder, badDistance,
-		oneOf("format", f.format, string(bulk.CSV), string(bulk.JSONL), string(bulk.NPY), string(bulk.IDX), string(bulk.Images), string(bulk.Audio)),
-		oneOf("kind", f.kind, "vector", "image", "table", "audio"),
+		oneOf("format", f.format, texts(bulk.Formats())...),
+		oneOf("kind", f.kind, "vector", "image", "table", "text", "audio"),
 		oneOf("engine", f.engine, store.EngineAuto, store.EngineHNSW, store.EngineCells, store.EngineFlat, store.EngineCoder),
 		oneOf("rows", f.rows, store.RowsAuto, store.RowsMemory, store.RowsHalf, store.RowsDisk),
 		inRange("first-id", f.firstID, 0, bulk.MaxFirstID),
@@ -247,14 +267,34 @@ func kindOf(first bulk.Row, format bulk.Format) (string, error) {
 	if first.Vector != nil {
 		return "vector", nil
 	}
-	if format == bulk.Audio {
-		return "audio", nil
+	if format == bulk.Text || format == bulk.Texts {
+		return "text", nil
 	}
-	switch first.Record.(type) {
+	switch record := first.Record.(type) {
 	case map[string]any:
 		return "table", nil
-	case image.Image, []byte:
+	case []byte:
+		if format == bulk.Audio || bulk.IsAudio(record) {
+			return "audio", nil
+		}
+		return "image", nil
+	case image.Image:
 		return "image", nil
 	}
 	return "", fmt.Errorf("line %d does not tell what kind of record it is: give --kind", first.Line)
+}
+
+func texts(formats []bulk.Format) []string {
+	out := make([]string, len(formats))
+	for i, f := range formats {
+		out[i] = string(f)
+	}
+	return out
+}
+
+// listed are formats as a sentence has them.
+func listed(formats []bulk.Format) string {
+	names := texts(formats)
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }

@@ -20,16 +20,18 @@ import (
 const (
 	keptFailures    = 1000
 	printedFailures = 10
+	// batchBytes is how long the records of a batch may be together before it is
+	// sent, full or not.
+	batchBytes = 32 << 20
 )
-
-// maxBatchBytes is how large a batch's lines may get before it is full.
-const maxBatchBytes = 32 << 20
 
 // importResult is what came of an import.
 type importResult struct {
-	Imported int             `json:"imported"`
-	Failed   int             `json:"failed"`
-	Errors   []importFailure `json:"errors"`
+	Imported int `json:"imported"`
+	Failed   int `json:"failed"`
+	// Skipped are those that --resume found in the collection.
+	Skipped int             `json:"skipped,omitempty"`
+	Errors  []importFailure `json:"errors"`
 }
 
 type importFailure struct {
@@ -45,14 +47,15 @@ type importer struct {
 	client *client.Client
 	name   string
 
-	file   string // the one being read
-	format bulk.Format
+	file   string      // the one being read
+	format bulk.Format // of it
 	ids    *bulk.IDs
 	ready  bool // the collection is there
 	made   bool // and was not before
 	result importResult
 
-	batch []bulk.Row   // where its rows stand
+	batch []bulk.Row   // ids of its rows, and where they stand
+	ends  []int        // where each row ends in lines
 	lines bytes.Buffer // the rows, as an import takes them
 	out   bulk.Writer  // to lines
 }
@@ -64,6 +67,9 @@ func (a *app) importFiles(ctx context.Context, c *client.Client, name string, fi
 	}
 	for _, file := range files {
 		if err := im.readFile(ctx, a, file); err != nil {
+			if ctx.Err() != nil {
+				a.notef("%d points were imported; the same command with --resume goes on", im.result.Imported)
+			}
 			return fmt.Errorf("%s: %w (%d points were imported)", file, err, im.result.Imported)
 		}
 	}
@@ -76,7 +82,7 @@ func (a *app) importFiles(ctx context.Context, c *client.Client, name string, fi
 		}
 	}
 	switch {
-	case im.result.Imported == 0:
+	case im.result.Imported == 0 && im.result.Skipped == 0:
 		return errors.New("nothing was imported")
 	case f.fit:
 		return a.fit(ctx, c, name, fitOptions{})
@@ -91,7 +97,7 @@ func (a *app) importFiles(ctx context.Context, c *client.Client, name string, fi
 func newImporter(ctx context.Context, c *client.Client, name string, f importFlags) (*importer, error) {
 	im := &importer{flags: f, client: c, name: name, result: importResult{Errors: []importFailure{}}}
 	im.ids = &bulk.IDs{First: f.firstID}
-	if !f.numbered {
+	if !f.numbered && !f.resume {
 		im.ids.Unnamed = func() error { return im.mayNumber(ctx) }
 	}
 	var err error
@@ -116,7 +122,9 @@ func (im *importer) readFile(ctx context.Context, a *app, file string) error {
 	for row, err := range im.ids.Rows(r.Rows()) {
 		var bad *bulk.LineError
 		if errors.As(err, &bad) {
-			im.fail(bad)
+			if err := im.fail(bad); err != nil {
+				return err
+			}
 			continue
 		}
 		if err != nil {
@@ -135,7 +143,7 @@ func (im *importer) readFile(ctx context.Context, a *app, file string) error {
 func (im *importer) mayNumber(ctx context.Context) error {
 	held, _, err := im.held(ctx)
 	if err == nil && held > 0 {
-		err = fmt.Errorf("%s holds %d points and the file names no ids: --id-column names them, --first-id N numbers them from N on and replaces what has the number",
+		err = fmt.Errorf("%s holds %d points and the file names no ids: --id-column names them, --first-id N numbers them from N on and replaces what has the number, --resume goes on with an import of the same files",
 			im.name, held)
 	}
 	return err
@@ -151,15 +159,14 @@ func (im *importer) add(ctx context.Context, row bulk.Row) error {
 		im.ready = true
 	}
 	if reason := notNumbers(row.Vector); reason != "" {
-		im.fail(row.Refuse(reason))
-		return nil
+		return im.fail(row.Refuse(reason))
 	}
 	if err := im.out.Write(row); err != nil {
-		im.fail(row.Refuse(err.Error()))
-		return nil
+		return im.fail(row.Refuse(err.Error()))
 	}
-	im.batch = append(im.batch, bulk.Row{Line: row.Line, File: row.File})
-	if len(im.batch) < im.flags.batch && im.lines.Len() < maxBatchBytes {
+	im.batch = append(im.batch, bulk.Row{Line: row.Line, File: row.File, ID: row.ID})
+	im.ends = append(im.ends, im.lines.Len())
+	if len(im.batch) < im.flags.batch && im.lines.Len() < batchBytes {
 		return nil
 	}
 	return im.flush(ctx)
@@ -178,13 +185,21 @@ func notNumbers(vector []float32) string {
 // flush puts the batch into the collection. Where nothing of the first batch
 // was taken, nothing of the others would be.
 func (im *importer) flush(ctx context.Context) error {
+	full := len(im.batch) == im.flags.batch
+	if im.flags.resume {
+		if err := im.leaveOut(ctx); err != nil {
+			return err
+		}
+	}
 	batch := im.batch
+	defer func() {
+		im.batch, im.ends = im.batch[:0], im.ends[:0]
+		im.lines.Reset()
+	}()
 	if len(batch) == 0 {
 		return nil
 	}
 	taken, err := im.send(ctx)
-	im.batch = im.batch[:0]
-	im.lines.Reset()
 	if err != nil {
 		return err
 	}
@@ -194,9 +209,11 @@ func (im *importer) flush(ctx context.Context) error {
 		if e.Line < 1 || e.Line > len(batch) {
 			return fmt.Errorf("the server refuses line %d of %d: %s", e.Line, len(batch), e.Reason)
 		}
-		im.fail(batch[e.Line-1].Refuse(e.Reason))
+		if err := im.fail(batch[e.Line-1].Refuse(e.Reason)); err != nil {
+			return err
+		}
 	}
-	if im.result.Imported == 0 && len(batch) == im.flags.batch && len(batch) > 1 {
+	if im.result.Imported+im.result.Skipped == 0 && full && len(batch) > 1 {
 		return fmt.Errorf("none of the first %d records was taken: line %d: %s", len(batch),
 			im.result.Errors[0].Line, im.result.Errors[0].Reason)
 	}
@@ -210,11 +227,16 @@ func (im *importer) send(ctx context.Context) (taken importResult, err error) {
 	return taken, err
 }
 
-func (im *importer) fail(bad *bulk.LineError) {
+// fail notes a record that cannot be taken. Its error ends the import.
+func (im *importer) fail(bad *bulk.LineError) error {
 	im.result.Failed++
 	if len(im.result.Errors) < keptFailures {
 		im.result.Errors = append(im.result.Errors, importFailure{im.file, bad.Line, bad.Reason})
 	}
+	if im.flags.most >= 0 && im.result.Failed > im.flags.most {
+		return fmt.Errorf("more than %d records failed: line %d: %s", im.flags.most, bad.Line, bad.Reason)
+	}
+	return nil
 }
 
 func (a *app) printImport(name string, r importResult) error {
@@ -227,7 +249,11 @@ func (a *app) printImport(name string, r importResult) error {
 	if more := r.Failed - printedFailures; more > 0 {
 		a.notef("and %d more", more)
 	}
-	return a.printf("%d points imported into %s, %d failed\n", r.Imported, name, r.Failed)
+	there := ""
+	if r.Skipped > 0 {
+		there = fmt.Sprintf(", %d were there", r.Skipped)
+	}
+	return a.printf("%d points imported into %s, %d failed%s\n", r.Imported, name, r.Failed, there)
 }
 
 // tellColumns says what the columns of a new table were taken for, while it is

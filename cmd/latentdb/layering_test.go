@@ -24,6 +24,7 @@ var layers = map[string][]string{
 var narrower = map[string][]string{
 	"embed/source/codecs":            {"embed/source"},
 	"store/bulk":                     {},
+	"store/bulk/parquet":             {"store/bulk"},
 	"cmd/latentdb/internal/client":   {},
 	"cmd/latentdb/internal/mnist":    {},
 	"cmd/latentdb/internal/progress": {},
@@ -34,7 +35,7 @@ var narrower = map[string][]string{
 var heavy = []string{
 	"github.com/labstack/", "github.com/spf13/", "github.com/prometheus/", "github.com/schollz/",
 	"golang.org/x/image/font", "golang.org/x/image/tiff", "golang.org/x/image/webp",
-	"github.com/mewkiz/", "github.com/hajimehoshi/", module + "embed/source/codecs",
+	"github.com/mewkiz/", "github.com/parquet-go/", "github.com/klauspost/", "github.com/hajimehoshi/", module + "embed/source/codecs",
 	"net/http", module + "api", module + "cmd",
 }
 
@@ -72,8 +73,20 @@ func TestEmbeddedProgramStaysLight(t *testing.T) {
 
 // Formats of others are for the binary: it has all of them.
 func TestBinaryHasAllCodecs(t *testing.T) {
-	if !slices.Contains(goList(t, "-deps", module+"cmd/latentdb"), module+"embed/source/codecs") {
-		t.Error("the binary must import embed/source/codecs")
+	deps := goList(t, "-deps", module+"cmd/latentdb")
+	for _, codecs := range []string{"embed/source/codecs", "store/bulk/parquet"} {
+		if !slices.Contains(deps, module+codecs) {
+			t.Errorf("the binary must import %s", codecs)
+		}
+	}
+}
+
+// Who reads files gets Parquet's libraries only by importing store/bulk/parquet.
+func TestFilesStayLight(t *testing.T) {
+	for _, path := range goList(t, "-deps", module+"store/bulk", module+"api") {
+		if strings.HasPrefix(path, "github.com/parquet-go/") || path == module+"store/bulk/parquet" {
+			t.Errorf("a program that imports only store/bulk or api gets %s", path)
+		}
 	}
 }
 

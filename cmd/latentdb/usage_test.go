@@ -53,7 +53,7 @@ func TestWrongUsage(t *testing.T) {
 		"index kind":        "index c k --kind poem",
 		"index and delete":  "index c k --kind bool --delete",
 		"export format":     "export c --format xml",
-		"export to npy":     "export c -o c.npy",
+		"export to idx":     "export c -o c.idx",
 		"export two ways":   "export c -o c.jsonl.gz --format csv",
 		"import format":     "import c . --format xml",
 		"import kind":       "import c . --kind poem",

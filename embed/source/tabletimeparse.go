@@ -84,7 +84,7 @@ func parseTime(s string, format TimeFormat) (m moment, ok bool) {
 		return m, false
 	}
 	for _, layout := range layouts[format] {
-		if layout[0] == '2' && (s[0] < '0' || s[0] > '9') {
+		if !mayFit(layout, s) {
 			continue
 		}
 		if t, err := time.Parse(layout, s); err == nil {
@@ -92,6 +92,25 @@ func parseTime(s string, format TimeFormat) (m moment, ok bool) {
 		}
 	}
 	return m, false
+}
+
+// mayFit spares the attempts, each of which makes an error, to read a time by a layout
+// whose date is written otherwise.
+func mayFit(layout, s string) bool {
+	const date = len("2006-01-02")
+	if layout[0] != '2' {
+		return true
+	}
+	if s[0] < '0' || s[0] > '9' {
+		return false
+	}
+	if !strings.HasPrefix(layout, "2006") || layout[4] == '0' || len(s) < date {
+		return true
+	}
+	if s[4] != layout[4] || len(s) == date != (len(layout) == date) {
+		return false
+	}
+	return len(s) == date || s[date] == layout[date]
 }
 
 func inYears(t time.Time) bool { return t.Year() >= firstYear && t.Year() <= lastYear }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Marshal stores a record as compact JSON with sorted keys, without objects in it.
@@ -23,9 +24,11 @@ func (t Table) Marshal(record any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	values := make(map[string]any, len(given))
-	for i := range t.Columns {
-		c := &t.Columns[i]
+	const usual = 24 // bytes of a column
+	stored, found := append(make([]byte, 0, usual*len(given)), '{'), 0
+	columns := t.byName()
+	for i := range columns {
+		c := &columns[i]
 		v, ok := given[c.Name]
 		if !ok {
 			continue
@@ -34,14 +37,28 @@ func (t Table) Marshal(record any) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: column %q: %w", ErrRecord, c.Name, err)
 		}
-		values[c.Name] = kept
+		if found++; found > 1 {
+			stored = append(stored, ',')
+		}
+		stored = append(appendString(stored, c.Name), ':')
+		stored = appendValue(stored, kept)
 	}
-	if len(values) < len(given) {
+	if found < len(given) {
 		if err := t.unknownColumn(given); err != nil {
 			return nil, err
 		}
 	}
-	return appendRecord(nil, values), nil
+	return append(stored, '}'), nil
+}
+
+// byName gives the columns in the order of their names, in which they are unless they
+// were declared otherwise.
+func (t Table) byName() []Column {
+	compare := func(a, b Column) int { return strings.Compare(a.Name, b.Name) }
+	if slices.IsSortedFunc(t.Columns, compare) {
+		return t.Columns
+	}
+	return slices.SortedFunc(slices.Values(t.Columns), compare)
 }
 
 // unknownColumn names a column that the table does not have. That there is no
@@ -186,21 +203,8 @@ func describe(v any) string {
 	return fmt.Sprintf("a %T", v)
 }
 
-// appendRecord writes normal values as JSON. encoding/json would do but for
-// large floats, which it writes as digits that read back as another integer.
-func appendRecord(dst []byte, values map[string]any) []byte {
-	dst = append(dst, '{')
-	for i, name := range slices.Sorted(maps.Keys(values)) {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendString(dst, name)
-		dst = append(dst, ':')
-		dst = appendValue(dst, values[name])
-	}
-	return append(dst, '}')
-}
-
+// appendValue writes a normal value as JSON. encoding/json would do but for large
+// floats, which it writes as digits that read back as another integer.
 func appendValue(dst []byte, v any) []byte {
 	switch v := v.(type) {
 	case bool:
@@ -218,7 +222,13 @@ func appendValue(dst []byte, v any) []byte {
 	return append(dst, "null"...)
 }
 
+// appendString writes a text as encoding/json does.
 func appendString(dst []byte, s string) []byte {
-	quoted, _ := json.Marshal(s) // of a string never fails
-	return append(dst, quoted...)
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			quoted, _ := json.Marshal(s) // of a string never fails
+			return append(dst, quoted...)
+		}
+	}
+	return append(append(append(dst, '"'), s...), '"')
 }

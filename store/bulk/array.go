@@ -104,14 +104,22 @@ func (r *Reader) readArray(in *bufio.Reader, opt Options) error {
 	if err := a.check(); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrFile, opt.Format, err)
 	}
-	var labels *array
+	var beside []namedArray
 	if opt.Labels != "" {
-		if labels, err = r.openLabels(opt.Labels, a.dims[0]); err != nil {
+		labels, err := r.openLabels(opt.Labels, a.dims[0])
+		if err != nil {
 			return err
 		}
+		beside = append(beside, namedArray{"label", labels})
 	}
-	r.rows = a.rows(labels)
+	r.rows = a.rows(beside)
 	return nil
+}
+
+// namedArray has one number per record for a key of the payload.
+type namedArray struct {
+	name string
+	*array
 }
 
 // check tells whether each record can be a vector or an image.
@@ -146,7 +154,7 @@ func (r *Reader) openLabels(path string, n int) (*array, error) {
 		return nil, err
 	}
 	r.closers = append(r.closers, file)
-	in, err := uncompressed(file)
+	in, err := (&Reader{meter: &meter{packed: fileSize(file)}}).uncompressed(file)
 	if err != nil {
 		return nil, err
 	}
@@ -160,12 +168,22 @@ func (r *Reader) openLabels(path string, n int) (*array, error) {
 	return labels, nil
 }
 
-func (a *array) rows(labels *array) iter.Seq2[Row, error] {
+func fileSize(file *os.File) func() int64 {
+	return func() int64 {
+		info, err := file.Stat()
+		if err != nil {
+			return 0
+		}
+		return info.Size()
+	}
+}
+
+func (a *array) rows(beside []namedArray) iter.Seq2[Row, error] {
 	next := 0
 	return func(yield func(Row, error) bool) {
 		for next < a.dims[0] {
 			next++
-			row, err := a.row(labels)
+			row, err := a.row(beside)
 			row.Line = next
 			if err != nil {
 				err = fmt.Errorf("%w: ends at record %d of %d: %w", ErrFile, next, a.dims[0], err)
@@ -178,20 +196,22 @@ func (a *array) rows(labels *array) iter.Seq2[Row, error] {
 	}
 }
 
-func (a *array) row(labels *array) (row Row, err error) {
+func (a *array) row(beside []namedArray) (row Row, err error) {
 	if len(a.dims) == 3 {
 		row.Record, err = a.image()
 	} else {
 		row.Vector, err = a.vector()
 	}
-	if err != nil || labels == nil {
+	if err != nil {
 		return row, err
 	}
-	label, err := labels.read(1)
-	if err != nil {
-		return Row{}, fmt.Errorf("labels: %w", err)
+	for _, b := range beside {
+		value, err := b.read(1)
+		if err != nil {
+			return Row{}, fmt.Errorf("%s: %w", b.name, err)
+		}
+		row.Payload = withKey(row.Payload, b.name, b.value(value))
 	}
-	row.Payload = map[string]any{"label": labels.value(label)}
 	return row, nil
 }
 

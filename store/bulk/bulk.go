@@ -1,7 +1,8 @@
 // Package bulk reads and writes files of points for import and export: CSV, JSON
-// lines, NumPy arrays, IDX (MNIST), and folders of images or recordings. Readers stream: their
-// memory does not grow with the file, and every length a file declares is
-// checked before anything is allocated for it.
+// lines, lines of text, NumPy arrays, .fvecs, IDX (MNIST), and folders and archives
+// of pictures, sounds, texts or any of these. Readers stream: their memory does not
+// grow with the file, every length a file declares is checked before anything is
+// allocated for it, and what is compressed may not unpack to more than [MaxUnpacked].
 //
 // The package knows nothing of stores, models or HTTP. Whether a record is
 // acceptable is for its source to say.
@@ -13,9 +14,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -38,36 +36,13 @@ type LineError struct {
 	Reason string
 }
 
+// isLineError tells an error of one record from one that ends the file.
+func isLineError(err error) bool {
+	var bad *LineError
+	return errors.As(err, &bad)
+}
+
 func (e *LineError) Error() string { return fmt.Sprintf("bulk: line %d: %s", e.Line, e.Reason) }
-
-// Format names a kind of file.
-type Format string
-
-const (
-	// CSV has a header row. Its rows are table records. The first records tell
-	// which columns are numbers or true/false, spaces around them aside; in
-	// those an empty cell is missing, and so is NA, N/A, n/a, NaN, nan, null,
-	// NULL, None, ? or -; a row whose cell is infinite there (inf, 1e400) is
-	// refused. All other columns are text, where only an empty cell is missing.
-	CSV Format = "csv"
-	// JSONL has one JSON object a line: a whole point or a table record.
-	JSONL Format = "jsonl"
-	// NPY is a NumPy array: each row of a 2-D array is a vector, a 1-D array is
-	// one vector, each plane of a 3-D uint8 array is a grey image.
-	NPY Format = "npy"
-	// IDX is the format of MNIST: 2-D gives vectors, 3-D of bytes grey images.
-	IDX Format = "idx"
-	// Images is a folder with PNG, JPEG, GIF, WebP, BMP and TIFF files at any depth.
-	Images Format = "images"
-	// Audio is a folder with WAV, FLAC and MP3 files at any depth.
-	Audio Format = "audio"
-)
-
-// formats are all there are, those of streams first.
-var formats = []Format{CSV, JSONL, NPY, IDX, Images, Audio}
-
-// streams is how many are not of folders.
-const streams = 4
 
 // Row is one record of a file, or of an export.
 type Row struct {
@@ -78,10 +53,9 @@ type Row struct {
 	File string
 	// ID is a uint64, a string, or nil if the file gives none.
 	ID any
-	// Record is a map[string]any (table), a []byte (an encoded picture or recording), an
-	// image.Image, or
-	// whatever a JSON point has as its record: a picture is a base64 string
-	// there. Nil if the row is a vector.
+	// Record is a map[string]any (table), a []byte or image.Image (picture, sound),
+	// a string (text), or whatever a JSON point has as its record: a picture is a
+	// base64 string there. Nil if the row is a vector.
 	Record any
 	Vector []float32
 	// Payload has values as encoding/json gives them, with int64 for integers.
@@ -105,11 +79,19 @@ type Options struct {
 	ID string
 	// Payload are the columns or keys that go to the payload instead of the record.
 	Payload []string
+	// Record is the column or key that is the record itself: a text, a picture or
+	// a sound, or a vector. All others then go to the payload. By default the
+	// columns together are the record, a table's row.
+	Record string
 	// Text are the columns of a CSV that are text whatever they look like.
 	Text []string
 	// Labels is a 1-D IDX or NPY file beside an array: one number per record,
-	// put into the payload as "label".
+	// put into the payload as "label". For an NPZ it is the array of that name in
+	// the file itself.
 	Labels string
+	// Array is the array of an NPZ that holds the records; by default the only one
+	// of two or more dimensions.
+	Array string
 }
 
 // Reader reads the rows of a file once. It is not safe for concurrent use, save
@@ -119,33 +101,14 @@ type Reader struct {
 	rows    iter.Seq2[Row, error]
 	read    atomic.Int64
 	total   int64
+	meter   *meter // of what is unpacked; nil where nothing is
 	closers []io.Closer
 }
 
-// FormatOf tells the format of a file by its name, with or without .gz, and ""
-// if it cannot.
-func FormatOf(path string) Format {
-	name := strings.TrimSuffix(strings.ToLower(filepath.Base(path)), ".gz")
-	switch filepath.Ext(name) {
-	case ".csv":
-		return CSV
-	case ".jsonl", ".ndjson":
-		return JSONL
-	case ".npy":
-		return NPY
-	case ".idx":
-		return IDX
-	}
-	if idxName.MatchString(name) {
-		return IDX
-	}
-	return ""
-}
-
-// idxName matches train-images-idx3-ubyte and train-images.idx3-ubyte.
-var idxName = regexp.MustCompile(`[-.]idx[1-9](-[a-z]+)?$`)
-
-// Open opens a file, or a folder of images or of recordings. Files may be compressed with gzip.
+// Open opens a file, an archive or a folder. A single file may be compressed with
+// gzip. Of an archive or a folder, opt.Format is what to read in it: [Images],
+// [Audio] or [Texts], each file a record, or the format of files that hold many; by
+// default what most files in it are.
 func Open(path string, opt Options) (*Reader, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -154,44 +117,24 @@ func Open(path string, opt Options) (*Reader, error) {
 	if info.IsDir() {
 		return openFolder(path, opt)
 	}
-	if opt.Format == "" {
-		if opt.Format = FormatOf(path); opt.Format == "" {
-			return nil, fmt.Errorf("%w: the name of %q tells no format, give one of %v", ErrOption, path, formats)
+	named := FormatOf(path)
+	if named == "" && strings.HasSuffix(strings.ToLower(path), ".ivecs") {
+		return nil, fmt.Errorf("%w: %q holds the numbers of neighbours, which are no vectors to import", ErrOption, path)
+	}
+	if opt.Format == "" && named != Zip && named != Tar {
+		if opt.Format = named; named == "" {
+			return nil, fmt.Errorf("%w: the name of %q tells no format, give one of %v", ErrOption, path, fileFormats())
 		}
 	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	r, err := NewReader(file, opt)
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	r.total = info.Size()
-	r.closers = append(r.closers, file)
-	return r, nil
-}
-
-// NewReader reads a stream, whose format must be given. Closing the reader does
-// not close the stream.
-func NewReader(stream io.Reader, opt Options) (*Reader, error) {
-	if err := opt.check(); err != nil {
-		return nil, err
-	}
-	r := &Reader{format: opt.Format}
-	in, err := uncompressed(&counter{stream, &r.read})
-	if err != nil {
-		return nil, err
-	}
-	switch opt.Format {
-	case CSV:
-		r.rows, err = readCSV(in, opt)
-	case JSONL:
-		r.rows = readJSONL(in, opt)
-	case NPY, IDX:
-		err = r.readArray(in, opt)
-	default:
-		err = fmt.Errorf("%w: format %q is not one of %v", ErrOption, opt.Format, formats[:streams])
+	r := &Reader{format: opt.Format, total: info.Size(), closers: []io.Closer{file}}
+	if named == Zip || named == Tar {
+		err = r.readArchive(named, file, info.Size(), opt)
+	} else {
+		err = r.readFile(file, info.Size(), opt)
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
@@ -199,29 +142,73 @@ func NewReader(stream io.Reader, opt Options) (*Reader, error) {
 	return r, nil
 }
 
-// check refuses options that the format would ignore.
-func (o Options) check() error {
-	named := o.ID != "" || len(o.Payload) > 0
-	switch o.Format {
-	case CSV, JSONL:
-		if o.Labels != "" {
-			return fmt.Errorf("%w: labels go with %s and %s, not %s", ErrOption, NPY, IDX, o.Format)
-		}
-		if len(o.Text) > 0 && o.Format != CSV {
-			return fmt.Errorf("%w: text columns go with %s, not %s", ErrOption, CSV, o.Format)
-		}
-		if slices.Contains(o.Payload, o.ID) && o.ID != "" {
-			return fmt.Errorf("%w: %q is both the id and payload", ErrOption, o.ID)
-		}
-	default:
-		if named || len(o.Text) > 0 {
-			return fmt.Errorf("%w: id, payload and text columns go with %s and %s, not %s", ErrOption, CSV, JSONL, o.Format)
-		}
-		if o.Labels != "" && (o.Format == Images || o.Format == Audio) {
-			return fmt.Errorf("%w: labels go with %s and %s, not %s", ErrOption, NPY, IDX, o.Format)
-		}
+// NewReaderAt reads a file of any format that is open already, which opt must give.
+// Closing the reader does not close the file.
+func NewReaderAt(file io.ReaderAt, size int64, opt Options) (*Reader, error) {
+	r := &Reader{format: opt.Format, total: size}
+	if err := r.readFile(file, size, opt); err != nil {
+		return nil, errors.Join(err, r.Close())
 	}
-	return nil
+	return r, nil
+}
+
+// NewReader reads a stream, whose format must be given and be one that is read from
+// front to end ([Format.Streams]). Closing the reader does not close the stream.
+func NewReader(stream io.Reader, opt Options) (*Reader, error) {
+	r := &Reader{format: opt.Format}
+	if err := r.readStream(stream, opt); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func (r *Reader) readFile(file io.ReaderAt, size int64, opt Options) error {
+	switch f := opt.Format; {
+	case f == Zip || f == Tar:
+		opt.Format = ""
+		return r.readArchive(f, file, size, opt)
+	case f.Streams():
+		return r.readStream(io.NewSectionReader(file, 0, size), opt)
+	}
+	if err := opt.check(); err != nil {
+		return err
+	}
+	var err error
+	if opt.Format == NPZ {
+		return r.readNPZ(file, size, opt)
+	}
+	codec, known := registered(opt.Format)
+	if !known || codec.Read == nil {
+		return opt.Format.unknown()
+	}
+	r.rows, err = codec.Read(&counterAt{file, &r.read}, size, opt)
+	return err
+}
+
+func (r *Reader) readStream(stream io.Reader, opt Options) error {
+	if err := opt.check(); err != nil {
+		return err
+	}
+	if !opt.Format.Streams() {
+		return opt.Format.unknown()
+	}
+	in, err := r.uncompressed(&counter{stream, &r.read})
+	if err != nil {
+		return err
+	}
+	switch opt.Format {
+	case CSV:
+		r.rows, err = readCSV(in, opt)
+	case JSONL:
+		r.rows = readJSONL(in, opt)
+	case Text:
+		r.rows = readText(in)
+	case FVecs, BVecs:
+		r.rows = readVecs(in, opt.Format)
+	default:
+		err = r.readArray(in, opt)
+	}
+	return err
 }
 
 // Format is the format being read.
@@ -233,7 +220,8 @@ func (r *Reader) Format() Format { return r.format }
 func (r *Reader) Rows() iter.Seq2[Row, error] { return r.rows }
 
 // Progress is how many bytes of the file were read and how many there are,
-// before decompression; total is 0 if unknown. It may be called at any time.
+// before decompression, in an archive after it; total is 0 if unknown. It may be
+// called at any time.
 func (r *Reader) Progress() (read, total int64) { return r.read.Load(), r.total }
 
 // Close closes what Open opened.

@@ -65,7 +65,7 @@ func (k cellKind) readsAll(sample []csvRecord, i int) bool {
 // parse reads a cell: int64 or float64, bool, uint64 (an id), or string; nil if
 // the value is missing.
 func (k cellKind) parse(cell string) (any, error) {
-	if cell == "" || (k == numberCell || k == booleanCell) && slices.Contains(missingMarks, strings.TrimSpace(cell)) {
+	if cell == "" {
 		return nil, nil
 	}
 	switch k {
@@ -74,16 +74,23 @@ func (k cellKind) parse(cell string) (any, error) {
 		if n, ok := parseNumber(text); ok {
 			return n, nil
 		}
-		if isInfinite(text) {
+		switch {
+		case slices.Contains(missingMarks, text):
+			return nil, nil
+		case isInfinite(text):
 			return nil, fmt.Errorf("%.40q %w", text, errInfinite)
 		}
 		return nil, fmt.Errorf("%.40q is not a number, as the column's first values are", cell)
 	case booleanCell:
-		switch strings.ToLower(strings.TrimSpace(cell)) {
+		text := strings.TrimSpace(cell)
+		switch strings.ToLower(text) {
 		case "true":
 			return true, nil
 		case "false":
 			return false, nil
+		}
+		if slices.Contains(missingMarks, text) {
+			return nil, nil
 		}
 		return nil, fmt.Errorf("%.40q is not true or false, as the column's first values are", cell)
 	case idNumberCell:
@@ -113,11 +120,19 @@ func parseNumber(s string) (any, bool) {
 	if strings.HasPrefix(s, "+") || len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' {
 		return nil, false
 	}
-	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return i, true
+	whole := true
+	for i := range len(digits) {
+		switch c := digits[i]; {
+		case c >= '0' && c <= '9':
+		case c == '+' || c == '-' || c == '.' || c == 'e' || c == 'E':
+			whole = false
+		default:
+			return nil, false
+		}
 	}
-	if strings.Trim(digits, "0123456789") == "" || strings.Trim(s, "0123456789+-.eE") != "" {
-		return nil, false
+	if whole { // no errors are made of what is none
+		i, err := strconv.ParseInt(s, 10, 64)
+		return i, err == nil
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	return f, err == nil

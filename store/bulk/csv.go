@@ -61,9 +61,10 @@ type csvColumn struct {
 type role uint8
 
 const (
-	toRecord role = iota
+	toRecord role = iota // a column of the record
 	toPayload
 	toID
+	toContent // the record itself
 )
 
 // csvRecord is a record as read, or why it could not be.
@@ -84,7 +85,7 @@ func readCSV(in *bufio.Reader, opt Options) (iter.Seq2[Row, error], error) {
 	f.readSample()
 	for i := range f.columns {
 		c := &f.columns[i]
-		if !slices.Contains(opt.Text, c.name) {
+		if c.role != toContent && !slices.Contains(opt.Text, c.name) {
 			c.kind = inferKind(f.sample, i, c.role == toID)
 		}
 	}
@@ -117,7 +118,7 @@ func (f *csvFile) readHeader(opt Options) error {
 		names[name] = true
 		f.columns = append(f.columns, csvColumn{name: name, role: opt.role(name)})
 	}
-	for _, name := range slices.Concat(opt.Payload, opt.Text, []string{opt.ID}) {
+	for _, name := range slices.Concat(opt.Payload, opt.Text, []string{opt.ID, opt.Record}) {
 		if name != "" && !names[name] {
 			return fmt.Errorf("%w: no column %q, the file has: %s", ErrOption, name, strings.Join(header, ", "))
 		}
@@ -129,7 +130,9 @@ func (o Options) role(name string) role {
 	switch {
 	case o.ID != "" && name == o.ID:
 		return toID
-	case slices.Contains(o.Payload, name):
+	case o.Record != "" && name == o.Record:
+		return toContent
+	case o.Record != "" || slices.Contains(o.Payload, name):
 		return toPayload
 	}
 	return toRecord
@@ -238,11 +241,17 @@ func (f *csvFile) row(in csvRecord) (Row, error) {
 			if v != nil {
 				row.Payload = withKey(row.Payload, c.name, v)
 			}
+		case toContent:
+			if err := row.SetContent(v); err != nil {
+				return Row{Line: in.line}, &LineError{in.line, fmt.Sprintf("record column %q: %s", c.name, err)}
+			}
 		default:
 			record[c.name] = v
 		}
 	}
-	row.Record = record
+	if row.Record == nil && row.Vector == nil {
+		row.Record = record
+	}
 	return row, nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"maps"
 	"math"
@@ -26,12 +25,9 @@ var pointKeys = []string{"id", "vector", "record", "payload"}
 // points if it has a "vector" or a "record" and no keys but pointKeys, else bare
 // objects, which are table records.
 type jsonlFile struct {
-	in     *bufio.Reader
-	opt    Options
-	line   int
-	buf    []byte
-	shape  shape
-	failed bool
+	lines
+	opt   Options
+	shape shape
 }
 
 type shape uint8
@@ -44,61 +40,8 @@ const (
 
 func readJSONL(in *bufio.Reader, opt Options) iter.Seq2[Row, error] {
 	skipMark(in)
-	return (&jsonlFile{in: in, opt: opt}).rows
-}
-
-func (f *jsonlFile) rows(yield func(Row, error) bool) {
-	for !f.failed {
-		line, err := f.nextLine()
-		if err == io.EOF {
-			return
-		}
-		var row Row
-		if err == nil {
-			if line = bytes.TrimSpace(line); len(line) == 0 {
-				continue
-			}
-			row, err = f.row(line)
-		}
-		var bad *LineError
-		f.failed = err != nil && !errors.As(err, &bad)
-		if err != nil {
-			row = Row{}
-		}
-		row.Line = f.line
-		if !yield(row, err) {
-			return
-		}
-	}
-}
-
-// nextLine reads a line, valid until the next. A line beyond the limit is
-// skipped to its end.
-func (f *jsonlFile) nextLine() ([]byte, error) {
-	f.line++
-	f.buf = f.buf[:0]
-	long := false
-	for {
-		part, err := f.in.ReadSlice('\n')
-		if long = long || len(f.buf)+len(part) > maxJSONLine; !long {
-			f.buf = append(f.buf, part...)
-		}
-		switch {
-		case err == bufio.ErrBufferFull:
-			continue
-		case err != nil && err != io.EOF:
-			return nil, fmt.Errorf("%w: line %d: %w", ErrFile, f.line, err)
-		case long:
-			return nil, f.bad("longer than %d bytes", maxJSONLine)
-		case err == io.EOF && len(f.buf) == 0:
-			return nil, io.EOF
-		}
-		return f.buf, nil
-	}
-}
-
-func (f *jsonlFile) bad(format string, args ...any) *LineError {
-	return &LineError{f.line, fmt.Sprintf(format, args...)}
+	f := &jsonlFile{lines: lines{in: in, most: maxJSONLine}, opt: opt}
+	return eachLine(&f.lines, f.row)
 }
 
 func (f *jsonlFile) row(line []byte) (Row, error) {
@@ -138,8 +81,8 @@ func (f *jsonlFile) decide(fields map[string]json.RawMessage) error {
 		}
 	}
 	f.shape = wholePoints
-	if f.opt.ID != "" && f.opt.ID != "id" || len(f.opt.Payload) > 0 {
-		return fmt.Errorf("%w: the lines are whole points, which name their own id and payload", ErrOption)
+	if f.opt.ID != "" && f.opt.ID != "id" || f.opt.Record != "" && f.opt.Record != "record" || len(f.opt.Payload) > 0 {
+		return fmt.Errorf("%w: the lines are whole points, which name their own id, record and payload", ErrOption)
 	}
 	return nil
 }
@@ -175,7 +118,7 @@ func (f *jsonlFile) point(fields map[string]json.RawMessage) (Row, error) {
 	return row, nil
 }
 
-// object reads a table record with its id and payload among the columns.
+// object reads a record with its id and payload among the columns.
 func (f *jsonlFile) object(fields map[string]json.RawMessage) (Row, error) {
 	var row Row
 	record := make(map[string]any, len(fields))
@@ -194,16 +137,25 @@ func (f *jsonlFile) object(fields map[string]json.RawMessage) (Row, error) {
 		if err != nil {
 			return Row{}, f.bad("%q: %s", key, err)
 		}
-		if role == toPayload {
+		switch role {
+		case toContent:
+			if err := row.SetContent(v); err != nil {
+				return Row{}, f.bad("%q: %s", key, err)
+			}
+		case toPayload:
 			row.Payload = withKey(row.Payload, key, v)
-		} else {
+		default:
 			record[key] = v
 		}
 	}
 	if f.opt.ID != "" && row.ID == nil {
 		return Row{}, f.bad("no id: key %q is missing", f.opt.ID)
 	}
-	row.Record = record
+	if f.opt.Record == "" {
+		row.Record = record
+	} else if row.Record == nil && row.Vector == nil {
+		return Row{}, f.bad("no record: key %q is missing", f.opt.Record)
+	}
 	return row, nil
 }
 
@@ -223,10 +175,18 @@ func parseID(raw json.RawMessage) (any, error) {
 }
 
 // parseVector reads a JSON list of numbers, which is known to be valid JSON: no
-// element but a number passes ParseFloat, as strings keep their quotes.
+// element but a number passes ParseFloat, as strings keep their quotes. A string
+// is a vector in base64.
 func parseVector(raw json.RawMessage) ([]float32, error) {
+	if raw[0] == '"' {
+		var text string
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return nil, err
+		}
+		return DecodeVector(text)
+	}
 	if raw[0] != '[' {
-		return nil, errors.New("not a list of numbers")
+		return nil, errors.New("neither a list of numbers nor base64")
 	}
 	list := bytes.TrimSpace(raw[1 : len(raw)-1])
 	if len(list) == 0 {

@@ -54,7 +54,7 @@ func TestJSONLBadLines(t *testing.T) {
 		{`{"id":1,"vector":[[1]]}`, "position 0 is not a number"},
 		{`{"id":1,"vector":[1e39]}`, "limit of float32"},
 		{`{"id":1,"vector":[ ]}`, "no dimensions"},
-		{`{"id":1,"vector":"1"}`, "not a list"},
+		{`{"id":1,"vector":"1"}`, "not base64"},
 		{`{"id":1,"vector":[1],"record":{}}`, "either"},
 		{`{"id":1}`, "either"},
 		{`{"id":1,"vector":[1],"payload":[]}`, "not an object"},

@@ -18,8 +18,10 @@ import (
 
 // WriterOptions say what to write. Only Format is needed.
 type WriterOptions struct {
-	// Format is JSONL or CSV.
+	// Format is JSONL, CSV, NPY, Zip, or one that is registered.
 	Format Format
+	// Content is what the files of a zip or a folder are: Images, Audio or Texts.
+	Content Format
 	// ID is the name of a CSV's id column, "id" by default.
 	ID string
 	// Columns and Payload are a CSV's columns from the record and from the
@@ -63,11 +65,13 @@ type Writer interface {
 	Close() error
 }
 
-// NewWriter writes rows to w. JSONL holds whole points, pictures as base64, and
+// NewWriter writes rows to w, in a format that needs to know nothing of later rows, or
+// in CSV; for others see [WriteRows]. JSONL holds whole points, pictures as base64, and
 // gives back what was written. CSV holds table records; in it a missing value
 // and an empty string are the same, a line end within a value becomes "\n", and
 // text that looks like a number or boolean reads back as text only under
-// Options.Text, save where other values of its column show that it is text.
+// Options.Text, save where other values of its column show that it is text. Zip has a
+// file for each record, named after its id, and no payloads.
 func NewWriter(w io.Writer, opt WriterOptions) (Writer, error) {
 	switch opt.Format {
 	case JSONL:
@@ -77,8 +81,10 @@ func NewWriter(w io.Writer, opt WriterOptions) (Writer, error) {
 			opt.ID = "id"
 		}
 		return &csvWriter{csv: csv.NewWriter(w), opt: opt}, nil
+	case Zip:
+		return newZipWriter(w, opt.Content)
 	}
-	return nil, fmt.Errorf("%w: format %q cannot be written, %s and %s can", ErrOption, opt.Format, JSONL, CSV)
+	return nil, fmt.Errorf("%w: format %q is not written row by row; WriteRows may", ErrOption, opt.Format)
 }
 
 type jsonlWriter struct {
