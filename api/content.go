@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/latentdb/latentdb/embed/source"
 	"github.com/latentdb/latentdb/store"
 )
 
@@ -15,7 +16,14 @@ import (
 // of their own in JSON.
 func isVector(coll *store.Collection) bool { return kindOf(coll) == "vector" }
 
-func kindOf(coll *store.Collection) string { return coll.Config().Source.Kind() }
+// kindOf is the kind of a collection's records, of a pair with those of its sides.
+func kindOf(coll *store.Collection) string {
+	spec := coll.Config().Source
+	if p, ok := spec.(source.Pair); ok {
+		return pairKind(p)
+	}
+	return spec.Kind()
+}
 
 // parseRecord reads a record from the form it has in JSON.
 func parseRecord(kind, field string, raw json.RawMessage) (any, error) {
@@ -41,7 +49,13 @@ func asRecord(kind, field string, v any) (any, error) {
 		if kind == "table" {
 			return v, nil
 		}
+		if sides, ok := sidesOf(kind); ok {
+			return asPair(sides, field, v)
+		}
 	case string:
+		if kind == "text" {
+			return v, nil
+		}
 		if kind != "image" && kind != "audio" {
 			break
 		}
@@ -56,6 +70,9 @@ func asRecord(kind, field string, v any) (any, error) {
 
 // formOf is the form that records of a kind have in JSON.
 func formOf(kind string) string {
+	if _, ok := sidesOf(kind); ok {
+		return `an object with "left" and "right"`
+	}
 	switch kind {
 	case "image":
 		return "a base64 string (encoded image)"
@@ -63,6 +80,8 @@ func formOf(kind string) string {
 		return "a base64 string (recording)"
 	case "table":
 		return "an object"
+	case "text":
+		return "a string"
 	}
 	return "a list of numbers"
 }
