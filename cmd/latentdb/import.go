@@ -34,6 +34,7 @@ type importFlags struct {
 
 	// What the collection is made with if it is not there.
 	kind                    string
+	pair                    []string // kinds of the sides of a pair
 	width, height, channels int
 	audio                   audioFlags
 	distance, dim           string
@@ -64,6 +65,7 @@ code is 1 if none could be.`,
   latentdb import texts embeddings.npy --distance cosine
   latentdb import digits t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz
   latentdb import photos ./photos --width 48 --height 48
+  latentdb import captions pairs.csv --pair text,text --text-columns left,right
   latentdb import talks ./talks --window 2`,
 		Args: cobra.MinimumNArgs(2),
 	}
@@ -99,6 +101,7 @@ func (f *importFlags) register(flags *pflag.FlagSet) {
 	flags.IntVar(&f.batch, "batch", defaultBatch, "points per transaction; in a new collection the first decide what is open, such as a table's columns")
 	flags.BoolVar(&f.fit, "fit", false, "fit the collection afterwards")
 
+	flags.StringSliceVar(&f.pair, "pair", nil, "new collection of pairs: kinds of the columns or keys left and right, each text, vector, table or audio")
 	flags.StringVar(&f.kind, "kind", "", "new collection: vector, image, table or audio (default: the file tells)")
 	flags.IntVar(&f.width, "width", 0, "new image collection: width images are brought to (default: that of an array's images, or 32)")
 	flags.IntVar(&f.height, "height", 0, "new image collection: height images are brought to")
@@ -136,7 +139,7 @@ func (f *importFlags) check() error {
 			}
 		}
 	}
-	return errors.Join(badDim, badEncoder, badDistance,
+	return errors.Join(badDim, badEncoder, badDistance, f.checkPair(),
 		oneOf("format", f.format, string(bulk.CSV), string(bulk.JSONL), string(bulk.NPY), string(bulk.IDX), string(bulk.Images), string(bulk.Audio)),
 		oneOf("kind", f.kind, "vector", "image", "table", "audio"),
 		oneOf("engine", f.engine, store.EngineAuto, store.EngineHNSW, store.EngineCells, store.EngineFlat, store.EngineCoder),
@@ -196,6 +199,9 @@ func (im *importer) ensureCollection(ctx context.Context, first bulk.Row) (made 
 
 // sourceFor is the source that takes records like the first.
 func (f *importFlags) sourceFor(first bulk.Row, format bulk.Format) (map[string]any, error) {
+	if len(f.pair) > 0 {
+		return f.pairSource(), nil
+	}
 	kind := f.kind
 	if kind == "" {
 		var err error
@@ -240,6 +246,26 @@ func (f *importFlags) size(first bulk.Row) (width, height int, err error) {
 		height = f.height
 	}
 	return width, height, nil
+}
+
+// pairSource is the source of pairs.
+func (f *importFlags) pairSource() map[string]any {
+	side := func(i int) map[string]any { return map[string]any{"kind": f.pair[i]} }
+	return map[string]any{"kind": "pair", "left": side(0), "right": side(1)}
+}
+
+// checkPair finds what is wrong with the kinds of a pair's sides. Images are not among
+// them, for they need a size each.
+func (f *importFlags) checkPair() error {
+	switch {
+	case len(f.pair) == 0:
+		return nil
+	case len(f.pair) != 2:
+		return usagef("--pair %s: give the kinds of both sides, as in --pair text,text", strings.Join(f.pair, ","))
+	case f.kind != "":
+		return usagef("--pair and --kind: give one of them")
+	}
+	return errors.Join(oneOf("pair", f.pair[0], "text", "vector", "table", "audio"), oneOf("pair", f.pair[1], "text", "vector", "table", "audio"))
 }
 
 // kindOf is the kind of source that a record of a file speaks for.
