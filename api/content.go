@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/latentdb/latentdb/embed/source"
 	"github.com/latentdb/latentdb/store"
 	"github.com/latentdb/latentdb/store/bulk"
 )
@@ -18,7 +19,14 @@ import (
 // of their own in JSON.
 func isVector(coll *store.Collection) bool { return kindOf(coll) == "vector" }
 
-func kindOf(coll *store.Collection) string { return coll.Config().Source.Kind() }
+// kindOf is the kind of a collection's records, of a pair with those of its sides.
+func kindOf(coll *store.Collection) string {
+	spec := coll.Config().Source
+	if p, ok := spec.(source.Pair); ok {
+		return pairKind(p)
+	}
+	return spec.Kind()
+}
 
 // parseRecord reads a record from the form it has in JSON.
 func parseRecord(kind, field string, raw json.RawMessage) (any, error) {
@@ -44,6 +52,9 @@ func asRecord(kind, field string, v any) (any, error) {
 		if kind == "table" {
 			return v, nil
 		}
+		if sides, ok := sidesOf(kind); ok {
+			return asPair(sides, field, v)
+		}
 	case []byte: // of a file
 		if kind == "image" || kind == "audio" {
 			return v, nil
@@ -58,7 +69,8 @@ func asRecord(kind, field string, v any) (any, error) {
 			return v, nil
 		case "vector":
 			return textVector(field, v)
-		case "table":
+		case "image", "audio":
+		default:
 			return nil, badRequest("%s: got a string, want %s", field, formOf(kind))
 		}
 		data, err := base64.StdEncoding.DecodeString(v)
@@ -72,6 +84,9 @@ func asRecord(kind, field string, v any) (any, error) {
 
 // formOf is the form that records of a kind have in JSON.
 func formOf(kind string) string {
+	if _, ok := sidesOf(kind); ok {
+		return `an object with "left" and "right"`
+	}
 	switch kind {
 	case "image":
 		return "a base64 string (encoded image)"
@@ -79,6 +94,8 @@ func formOf(kind string) string {
 		return "a base64 string (recording)"
 	case "table":
 		return "an object"
+	case "text":
+		return "a string"
 	}
 	return "a list of numbers"
 }

@@ -84,7 +84,9 @@
 // takes vectors and first fits by itself at 10,000 points; "latent" beside it
 // may leave the source out. "rows" is where the rows are that candidates are scored
 // by: "ram", "half" or "disk"; "on_disk" of the vectors sets "disk" too. Records are lists of
-// numbers (vector), base64 (image, audio) or objects (table).
+// numbers (vector), base64 (image, audio), strings (text) or objects (table); of a pair,
+// whose source is {"kind": "pair", "left": source, "right": source}, objects {"left",
+// "right"} of which one may be missing.
 //
 // With "keep_originals": false the records are given up once the collection is fitted, and
 // what is read or searched from then on is what their latents decode to; "shedding" tells

@@ -131,6 +131,8 @@ func FuzzUnmarshalModel(f *testing.F) {
 	for _, encoder := range trainedEncoders {
 		data := mustMarshal(f, trainedModel(f, encoder, mixedLayout, rows, 2, []int{3, 2}))
 		f.Add(data[:len(data)-sha256.Size])
+		data = mustMarshal(f, trainedPair(f, encoder, pairLayout, pairRows(newRand(3), 40), 2))
+		f.Add(data[:len(data)-sha256.Size])
 	}
 	const layouts = `{"layout":[{"Kind":0,"Width":1048576}],"encoder":"deep","dim":65536,"scale":1,"sigma":1,"int8_step":1,"hidden":[65536,65536]}`
 	forged := forge(1, layouts, 3)

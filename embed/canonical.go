@@ -16,7 +16,7 @@ import (
 
 const (
 	// directWidth is the width up to which a view's covariance is inverted; of a wider
-	// view the leading reducedWidth components are.
+	// view that of its leading components is, reducedWidth at most.
 	directWidth, reducedWidth = 1024, 512
 	// reducingIterations and canonicalIterations are enough: what ranks high is what
 	// matters, and not to how many digits.
@@ -67,7 +67,8 @@ func (s *canonicalSide) reduce(ctx context.Context, rows blas32.General) error {
 		return nil
 	}
 	apply := func(q *mat.Dense) (*mat.Dense, error) { return applyCovariance(ctx, s.Model, s.of(rows), q) }
-	_, vectors, err := subspaceIteration(ctx, apply, s.Features(), reducedWidth, reducingIterations)
+	k := min(reducedWidth, max(1, rows.Rows/2)) // more of few rows would only be noise
+	_, vectors, err := subspaceIteration(ctx, apply, s.Features(), k, reducingIterations)
 	if err == nil {
 		basis := toMatrix(vectors)
 		s.basis = &basis

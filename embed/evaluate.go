@@ -32,9 +32,12 @@ type Evaluation struct {
 }
 
 // losesNothingTo tells whether e is no worse than base in error and in
-// recall@50, and with two views in recall@10. An error that is not a number loses.
+// recall@50, or with two views in recall@10. An error that is not a number loses.
 func (e Evaluation) losesNothingTo(base Evaluation) bool {
-	return e.MSE <= base.MSE && e.Recall50 >= base.Recall50 && (!e.viewed || e.Recall10 >= base.Recall10)
+	if e.viewed {
+		return e.MSE <= base.MSE && e.Recall10 >= base.Recall10
+	}
+	return e.MSE <= base.MSE && e.Recall50 >= base.Recall50
 }
 
 // betters tells whether an epoch is better than another: by its rank, of rows of two

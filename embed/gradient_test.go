@@ -30,7 +30,7 @@ func identity(n int) []int {
 }
 
 // slope is the derivative of the loss along a direction of one tensor.
-func slope(d *descent, p param, direction []float64) float64 {
+func slope(d learner, p param, direction []float64) float64 {
 	start := append([]float32(nil), p.value...)
 	defer copy(p.value, start)
 	return fd.Derivative(func(step float64) float64 {
@@ -66,7 +66,7 @@ func TestGradientsOfTheWholeLoss(t *testing.T) {
 
 // checkTensor compares a tensor's gradient with differences of the loss: along
 // itself, along random directions, and along single coordinates.
-func checkTensor(t *testing.T, d *descent, name string, p param) {
+func checkTensor(t *testing.T, d learner, name string, p param) {
 	rng := newRand(uint64(len(p.value)))
 	grad := widen(p.grad)
 	var norm float64

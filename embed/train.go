@@ -324,8 +324,9 @@ func dimsWithin(features int) []int {
 	return fitting
 }
 
-// choosePairDim picks the latent size of rows of two views: more of it tells pairs
-// apart that few numbers do not, until what it adds is noise.
+// choosePairDim picks the latent size of rows of two views: the largest that finds the
+// other view about as well as any. Held-out pairs are few, and where they are all found
+// at several sizes, more numbers tell pairs apart that none of them was like.
 func (t *trainer) choosePairDim(ctx context.Context) (int, string, error) {
 	narrowest := t.train.Rows
 	for _, v := range t.layout.Views() {
@@ -350,15 +351,15 @@ func (t *trainer) choosePairDim(ctx context.Context) (int, string, error) {
 		if err != nil {
 			return 0, "", err
 		}
-		found[i], best, queries = score.Recall10, max(best, score.Recall10), 2*exam.queries.Rows
+		found[i], best, queries = score.rank, max(best, score.rank), 2*exam.queries.Rows
 	}
 	slack := math.Sqrt(best * (1 - best) / float64(queries))
-	for i, d := range fitting {
+	for i, d := range slices.Backward(fitting) {
 		if found[i] >= best-slack {
-			return d, fmt.Sprintf("smallest size at which the linear start finds the other side among the first 10 for a share of %.3f, within a standard error of the best of all sizes, %.3f", found[i], best), nil
+			return d, fmt.Sprintf("largest size at which the linear start ranks the other side at a mean reciprocal of %.3f, within a standard error of the best of all sizes, %.3f", found[i], best), nil
 		}
 	}
-	return 0, "", fmt.Errorf("%w: the linear start's recall is not a number", ErrData)
+	return 0, "", fmt.Errorf("%w: the linear start ranks nothing", ErrData)
 }
 
 // truncated is a PCA model's first d components.

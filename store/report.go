@@ -34,7 +34,9 @@ type Report struct {
 	MSE      Versus `json:"mse"`
 	MSEInput Versus `json:"mse_input"`
 	// RecallAt10, 50 and 100 are the share of a point's true 10 neighbours in
-	// input space among its first 10, 50 and 100 in latent space.
+	// input space among its first 10, 50 and 100 in latent space. Of pairs they are the
+	// share of points whose one side finds the other among the first 10, 50 and 100, the
+	// mean of both ways, and PCA's is canonical correlation's.
 	RecallAt10  Versus `json:"recall_at_10"`
 	RecallAt50  Versus `json:"recall_at_50"`
 	RecallAt100 Versus `json:"recall_at_100"`

@@ -191,7 +191,6 @@ func (t pairTask) serve(ctx context.Context, b *bench) (out crossings, err error
 	if err := upsertAll(ctx, c, points); err != nil {
 		return out, err
 	}
-	share := 1 / float64(2*len(t.match))
 	for l, r := range t.match {
 		for _, q := range []struct {
 			record map[string]any
@@ -210,15 +209,18 @@ func (t pairTask) serve(ctx context.Context, b *bench) (out crossings, err error
 				return out, err
 			}
 			if both < 10 {
-				out.among += share
+				out.among++
 			}
 			if other < 10 {
-				out.other += share
+				out.other++
 			}
 			if other == 0 {
-				out.first += share
+				out.first++
 			}
 		}
+	}
+	for _, count := range []*float64{&out.among, &out.other, &out.first} {
+		*count /= float64(2 * len(t.match))
 	}
 	return out, nil
 }

@@ -34,6 +34,7 @@ type importFlags struct {
 
 	// What the collection is made with if it is not there.
 	kind                    string
+	pair                    []string // kinds of the sides of a pair
 	width, height, channels int
 	audio                   audioFlags
 	distance, dim           string
@@ -74,6 +75,7 @@ which leaves alone what has the id of a record already.`,
   latentdb import digits t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz
   latentdb import photos ./photos --width 48 --height 48
   latentdb import talks ./talks --window 2
+  latentdb import captions pairs.csv --pair text,text --text-columns left,right
   latentdb import more photos.zip --width 48 --height 48 --dry-run
   latentdb import messages sms.csv --kind text --record-column text
   latentdb import wiki wiki.parquet --record-column vector --resume`,
@@ -119,6 +121,7 @@ func (f *importFlags) register(flags *pflag.FlagSet) {
 	flags.IntVar(&f.most, "max-failed", -1, "stop, with exit code 1, when more records than this have failed (default: any number may)")
 	flags.BoolVar(&f.fit, "fit", false, "fit the collection afterwards")
 
+	flags.StringSliceVar(&f.pair, "pair", nil, "new collection of pairs: kinds of the columns or keys left and right, each text, vector, table or audio")
 	flags.StringVar(&f.kind, "kind", "", "new collection: vector, image, table, text or audio (default: the file tells)")
 	flags.IntVar(&f.width, "width", 0, "new image collection: width images are brought to (default: that of an array's images, or 32)")
 	flags.IntVar(&f.height, "height", 0, "new image collection: height images are brought to")
@@ -156,7 +159,7 @@ func (f *importFlags) check() error {
 			}
 		}
 	}
-	return errors.Join(badDim, badEncoder, badDistance,
+	return errors.Join(badDim, badEncoder, badDistance, f.checkPair(),
 		oneOf("format", f.format, texts(bulk.Formats())...),
 		oneOf("kind", f.kind, "vector", "image", "table", "text", "audio"),
 		oneOf("engine", f.engine, store.EngineAuto, store.EngineHNSW, store.EngineCells, store.EngineFlat, store.EngineCoder),
@@ -216,6 +219,9 @@ func (im *importer) ensureCollection(ctx context.Context, first bulk.Row) (made 
 
 // sourceFor is the source that takes records like the first.
 func (f *importFlags) sourceFor(first bulk.Row, format bulk.Format) (map[string]any, error) {
+	if len(f.pair) > 0 {
+		return f.pairSource(), nil
+	}
 	kind := f.kind
 	if kind == "" {
 		var err error
@@ -260,6 +266,26 @@ func (f *importFlags) size(first bulk.Row) (width, height int, err error) {
 		height = f.height
 	}
 	return width, height, nil
+}
+
+// pairSource is the source of pairs.
+func (f *importFlags) pairSource() map[string]any {
+	side := func(i int) map[string]any { return map[string]any{"kind": f.pair[i]} }
+	return map[string]any{"kind": "pair", "left": side(0), "right": side(1)}
+}
+
+// checkPair finds what is wrong with the kinds of a pair's sides. Images are not among
+// them, for they need a size each.
+func (f *importFlags) checkPair() error {
+	switch {
+	case len(f.pair) == 0:
+		return nil
+	case len(f.pair) != 2:
+		return usagef("--pair %s: give the kinds of both sides, as in --pair text,text", strings.Join(f.pair, ","))
+	case f.kind != "":
+		return usagef("--pair and --kind: give one of them")
+	}
+	return errors.Join(oneOf("pair", f.pair[0], "text", "vector", "table", "audio"), oneOf("pair", f.pair[1], "text", "vector", "table", "audio"))
 }
 
 // kindOf is the kind of source that a record of a file speaks for.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/latentdb/latentdb/cmd/latentdb/internal/client"
+	"github.com/latentdb/latentdb/embed/source"
 	"github.com/latentdb/latentdb/store"
 )
 
@@ -61,19 +62,24 @@ func code(text string) string {
 	return name
 }
 
-// reportTable sets the model against PCA of the same size.
+// reportTable sets the model against PCA of the same size, or of pairs against canonical
+// correlation.
 func reportTable(r *store.Report) *table {
 	t := &table{}
-	t.row("", "model", "PCA")
+	start, found := "PCA", "true 10 neighbours"
+	if r.Source == (source.Pair{}).Kind() {
+		start, found = "linear start", "other side"
+	}
+	t.row("", "model", start)
 	t.row("error per feature", r.MSE.Model, r.MSE.PCA)
 	t.row("error in input units", r.MSEInput.Model, r.MSEInput.PCA)
 	for _, at := range []struct {
 		name  string
 		share store.Versus
 	}{
-		{"true 10 neighbours in top 10", r.RecallAt10},
-		{"true 10 neighbours in top 50", r.RecallAt50},
-		{"true 10 neighbours in top 100", r.RecallAt100},
+		{found + " in top 10", r.RecallAt10},
+		{found + " in top 50", r.RecallAt50},
+		{found + " in top 100", r.RecallAt100},
 	} {
 		t.row(at.name, percent(at.share.Model), percent(at.share.PCA))
 	}
