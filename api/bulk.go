@@ -65,6 +65,9 @@ func (s *Server) importPoints(c echo.Context, coll *store.Collection) (any, erro
 	opt := bulk.Options{Format: format, ID: c.QueryParam("id"), Payload: names(c.QueryParam("payload"))}
 	if format == bulk.CSV {
 		opt.Text = names(c.QueryParam("text"))
+		if kindOf(coll) == "text" {
+			opt.Text = append(opt.Text, textColumn(c))
+		}
 	}
 	unbounded(c)
 	reader, err := bulk.NewReader(&patient{c.Request().Body, http.NewResponseController(c.Response()), s.cfg.Timeout}, opt)
@@ -72,7 +75,7 @@ func (s *Server) importPoints(c echo.Context, coll *store.Collection) (any, erro
 		return nil, importError(err, 0)
 	}
 	defer reader.Close()
-	imp := importer{coll: coll, kind: kindOf(coll), size: size, result: importResult{Errors: []lineError{}}}
+	imp := importer{coll: coll, kind: kindOf(coll), column: textColumn(c), size: size, result: importResult{Errors: []lineError{}}}
 	if err := imp.read(c.Request().Context(), ids.Rows(reader.Rows())); err != nil {
 		return nil, importError(err, imp.result.Imported)
 	}
@@ -117,6 +120,14 @@ func importBatchSize(c echo.Context) (int, error) {
 	return n, nil
 }
 
+// textColumn is the column that holds the texts.
+func textColumn(c echo.Context) string {
+	if name := c.QueryParam("record"); name != "" {
+		return name
+	}
+	return "text"
+}
+
 // names splits a list in a query string.
 func names(list string) []string {
 	if list == "" {
@@ -150,7 +161,8 @@ type lineError struct {
 type importer struct {
 	coll   *store.Collection
 	kind   string
-	size   int // of batches
+	column string // of the texts, where the records are texts and the rows have columns
+	size   int    // of batches
 	result importResult
 	batch  []pending
 	bytes  int // of its encoded records
@@ -212,6 +224,12 @@ func (im *importer) refuse(line int, reason string) {
 
 // point makes a point of a row.
 func (im *importer) point(row bulk.Row) (store.Point, error) {
+	if im.kind == "text" {
+		var err error
+		if row, err = row.Alone(im.column); err != nil {
+			return store.Point{}, err
+		}
+	}
 	p := store.Point{Vector: row.Vector, Record: row.Record, Payload: row.Payload}
 	switch id := row.ID.(type) {
 	case uint64:

@@ -42,6 +42,9 @@ func asRecord(kind, field string, v any) (any, error) {
 			return v, nil
 		}
 	case string:
+		if kind == "text" {
+			return v, nil
+		}
 		if kind != "image" && kind != "audio" {
 			break
 		}
@@ -63,6 +66,8 @@ func formOf(kind string) string {
 		return "a base64 string (recording)"
 	case "table":
 		return "an object"
+	case "text":
+		return "a string (text)"
 	}
 	return "a list of numbers"
 }

@@ -67,6 +67,7 @@
 //	POST   …/points/deduplicate            likewise, and "dry_run"
 //	POST   …/points/sample                 {"n", "seed", "like": ids | filter}
 //	POST   …/import                        JSON lines or CSV; ?id= ?payload= ?text= name columns,
+//	                                       ?record= that of the texts ("text"),
 //	                                       ?first_id= numbers rows without ids,
 //	                                       ?batch= points become one change (500)
 //	GET    …/export                        JSON lines
@@ -83,7 +84,7 @@
 // takes vectors and first fits by itself at 10,000 points; "latent" beside it
 // may leave the source out. "rows" is where the rows are that candidates are scored
 // by: "ram", "half" or "disk"; "on_disk" of the vectors sets "disk" too. Records are lists of
-// numbers (vector), base64 (image, audio) or objects (table).
+// numbers (vector), base64 (image, audio), objects (table) or strings (text).
 //
 // With "keep_originals": false the records are given up once the collection is fitted, and
 // what is read or searched from then on is what their latents decode to; "shedding" tells

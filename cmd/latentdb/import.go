@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,8 @@ import (
 const (
 	defaultBatch = 500
 	maxBatch     = 10_000
+	// defaultTextColumn is what holds the texts of a file with columns when not told.
+	defaultTextColumn = "text"
 	// folderSide is the size images of all sizes are brought to when not told.
 	folderSide = 32
 )
@@ -34,6 +37,7 @@ type importFlags struct {
 
 	// What the collection is made with if it is not there.
 	kind                    string
+	textColumn              string
 	width, height, channels int
 	audio                   audioFlags
 	distance, dim           string
@@ -54,14 +58,16 @@ func (a *app) importCommand() *cobra.Command {
 		Use:   "import COLLECTION FILE|FOLDER…",
 		Short: "Read points from files, making the collection if it is not there",
 		Long: `Read points from files into a collection, which is made if it is not there: CSV
-and JSON lines of objects make a table, NumPy arrays vectors, IDX files (MNIST)
-and folders of PNG, JPEG, GIF, WebP, BMP or TIFF files images, and those of WAV,
-FLAC or MP3 files audio. Files may be compressed with gzip.
+and JSON lines of objects make a table, NumPy arrays vectors, files of lines
+(.txt) texts, IDX files (MNIST) and folders of PNG, JPEG, GIF, WebP, BMP or TIFF
+files images, and those of WAV, FLAC or MP3 files audio. Files may be compressed
+with gzip.
 
 A record that cannot be taken is listed, and the others are imported; the exit
 code is 1 if none could be.`,
 		Example: `  latentdb import people people.csv --id-column email --payload-columns notes --fit
   latentdb import texts embeddings.npy --distance cosine
+  latentdb import notes notes.csv --text-column body --fit
   latentdb import digits t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz
   latentdb import photos ./photos --width 48 --height 48
   latentdb import talks ./talks --window 2`,
@@ -90,16 +96,17 @@ code is 1 if none could be.`,
 }
 
 func (f *importFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.format, "format", "", "csv, jsonl, npy, idx, images or audio (default: the name tells)")
+	flags.StringVar(&f.format, "format", "", "csv, jsonl, npy, idx, lines, images or audio (default: the name tells)")
 	flags.StringVar(&f.file.ID, "id-column", "", "column or key that holds the ids (default: \"id\" if there is one; else points are numbered)")
 	flags.StringSliceVar(&f.file.Payload, "payload-columns", nil, "columns or keys that go to the payload instead of the record")
 	flags.StringSliceVar(&f.file.Text, "text-columns", nil, "columns of a CSV that are text whatever they look like")
+	flags.StringVar(&f.textColumn, "text-column", "", "column or key of a CSV or of JSON lines that holds a text, which is the record; all others go to the payload (default with --kind text: \"text\")")
 	flags.StringVar(&f.file.Labels, "labels", "", `IDX or NumPy file with one number per record, for the payload's "label"`)
 	flags.Uint64Var(&f.firstID, "first-id", 0, "number of the first point where the files name no ids")
 	flags.IntVar(&f.batch, "batch", defaultBatch, "points per transaction; in a new collection the first decide what is open, such as a table's columns")
 	flags.BoolVar(&f.fit, "fit", false, "fit the collection afterwards")
 
-	flags.StringVar(&f.kind, "kind", "", "new collection: vector, image, table or audio (default: the file tells)")
+	flags.StringVar(&f.kind, "kind", "", "new collection: vector, image, table, text or audio (default: the file tells)")
 	flags.IntVar(&f.width, "width", 0, "new image collection: width images are brought to (default: that of an array's images, or 32)")
 	flags.IntVar(&f.height, "height", 0, "new image collection: height images are brought to")
 	flags.IntVar(&f.channels, "channels", 0, "new image collection: 1 (grey) or 3 (default: by the first images)")
@@ -127,6 +134,12 @@ func (f *importFlags) check() error {
 	_, badDim := parseDim(f.dim)
 	_, badEncoder := parseEncoder(f.encoder)
 	f.file.Format = bulk.Format(f.format)
+	switch {
+	case f.kind == "text" && f.textColumn == "":
+		f.textColumn = defaultTextColumn
+	case f.kind == "" && f.textColumn != "":
+		f.kind = "text"
+	}
 	var badDistance error
 	if f.distance != "" {
 		badDistance = usagef("--distance %s is not one of %s", f.distance, strings.ToLower(strings.Join(metrics, ", ")))
@@ -137,8 +150,8 @@ func (f *importFlags) check() error {
 		}
 	}
 	return errors.Join(badDim, badEncoder, badDistance,
-		oneOf("format", f.format, string(bulk.CSV), string(bulk.JSONL), string(bulk.NPY), string(bulk.IDX), string(bulk.Images), string(bulk.Audio)),
-		oneOf("kind", f.kind, "vector", "image", "table", "audio"),
+		oneOf("format", f.format, string(bulk.CSV), string(bulk.JSONL), string(bulk.NPY), string(bulk.IDX), string(bulk.Lines), string(bulk.Images), string(bulk.Audio)),
+		oneOf("kind", f.kind, "vector", "image", "table", "text", "audio"),
 		oneOf("engine", f.engine, store.EngineAuto, store.EngineHNSW, store.EngineCells, store.EngineFlat, store.EngineCoder),
 		oneOf("rows", f.rows, store.RowsAuto, store.RowsMemory, store.RowsHalf, store.RowsDisk),
 		inRange("first-id", f.firstID, 0, bulk.MaxFirstID),
@@ -148,6 +161,16 @@ func (f *importFlags) check() error {
 		inRange("channels", f.channels, 0, 3),
 		f.audio.check(),
 	)
+}
+
+// fileOptions are how a file is read: the texts of a CSV are texts whatever they look
+// like.
+func (f *importFlags) fileOptions(file string) bulk.Options {
+	opt := f.file
+	if format := opt.Format; f.textColumn != "" && (format == bulk.CSV || format == "" && bulk.FormatOf(file) == bulk.CSV) {
+		opt.Text = append(slices.Clip(opt.Text), f.textColumn)
+	}
+	return opt
 }
 
 // latentBlock is what a collection is made with.
@@ -253,6 +276,10 @@ func kindOf(first bulk.Row, format bulk.Format) (string, error) {
 	switch first.Record.(type) {
 	case map[string]any:
 		return "table", nil
+	case string:
+		if format == bulk.Lines {
+			return "text", nil
+		}
 	case image.Image, []byte:
 		return "image", nil
 	}

@@ -101,7 +101,7 @@ func newImporter(ctx context.Context, c *client.Client, name string, f importFla
 
 func (im *importer) readFile(ctx context.Context, a *app, file string) error {
 	im.file = file
-	r, err := bulk.Open(file, im.flags.file)
+	r, err := bulk.Open(file, im.flags.fileOptions(file))
 	if errors.Is(err, bulk.ErrOption) {
 		return usageError{err}
 	}
@@ -114,6 +114,9 @@ func (im *importer) readFile(ctx context.Context, a *app, file string) error {
 	bar := progress.Start(a.stderr, "import", size)
 	defer bar.Clear()
 	for row, err := range im.ids.Rows(r.Rows()) {
+		if column := im.flags.textColumn; err == nil && column != "" {
+			row, err = row.Alone(column)
+		}
 		var bad *bulk.LineError
 		if errors.As(err, &bad) {
 			im.fail(bad)

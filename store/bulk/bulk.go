@@ -1,5 +1,6 @@
 // Package bulk reads and writes files of points for import and export: CSV, JSON
-// lines, NumPy arrays, IDX (MNIST), and folders of images or recordings. Readers stream: their
+// lines, lines of text, NumPy arrays, IDX (MNIST), and folders of images or recordings.
+// Readers stream: their
 // memory does not grow with the file, and every length a file declares is
 // checked before anything is allocated for it.
 //
@@ -57,6 +58,8 @@ const (
 	NPY Format = "npy"
 	// IDX is the format of MNIST: 2-D gives vectors, 3-D of bytes grey images.
 	IDX Format = "idx"
+	// Lines has one text a line; lines of nothing but white space are left out.
+	Lines Format = "lines"
 	// Images is a folder with PNG, JPEG, GIF, WebP, BMP and TIFF files at any depth.
 	Images Format = "images"
 	// Audio is a folder with WAV, FLAC and MP3 files at any depth.
@@ -64,10 +67,10 @@ const (
 )
 
 // formats are all there are, those of streams first.
-var formats = []Format{CSV, JSONL, NPY, IDX, Images, Audio}
+var formats = []Format{CSV, JSONL, NPY, IDX, Lines, Images, Audio}
 
 // streams is how many are not of folders.
-const streams = 4
+const streams = 5
 
 // Row is one record of a file, or of an export.
 type Row struct {
@@ -79,7 +82,7 @@ type Row struct {
 	// ID is a uint64, a string, or nil if the file gives none.
 	ID any
 	// Record is a map[string]any (table), a []byte (an encoded picture or recording), an
-	// image.Image, or
+	// image.Image, a string (a line), or
 	// whatever a JSON point has as its record: a picture is a base64 string
 	// there. Nil if the row is a vector.
 	Record any
@@ -95,6 +98,27 @@ func (r Row) Refuse(reason string) *LineError {
 		reason = r.File + ": " + reason
 	}
 	return &LineError{r.Line, reason}
+}
+
+// Alone is the row with one column of its record, which holds a text, as the whole
+// record; the others that have a value go to the payload. A row whose record has no
+// columns stays as it is.
+func (r Row) Alone(column string) (Row, error) {
+	columns, ok := r.Record.(map[string]any)
+	if !ok {
+		return r, nil
+	}
+	text, ok := columns[column].(string)
+	if !ok {
+		return r, r.Refuse(fmt.Sprintf("%q: holds no text", column))
+	}
+	r.Record = text
+	for name, v := range columns {
+		if name != column && v != nil {
+			r.Payload = withKey(r.Payload, name, v)
+		}
+	}
+	return r, nil
 }
 
 // Options say how to read a file. The zero value suits most.
@@ -135,6 +159,8 @@ func FormatOf(path string) Format {
 		return NPY
 	case ".idx":
 		return IDX
+	case ".txt":
+		return Lines
 	}
 	if idxName.MatchString(name) {
 		return IDX
@@ -190,6 +216,8 @@ func NewReader(stream io.Reader, opt Options) (*Reader, error) {
 		r.rows = readJSONL(in, opt)
 	case NPY, IDX:
 		err = r.readArray(in, opt)
+	case Lines:
+		r.rows = readLines(in)
 	default:
 		err = fmt.Errorf("%w: format %q is not one of %v", ErrOption, opt.Format, formats[:streams])
 	}
@@ -217,7 +245,7 @@ func (o Options) check() error {
 		if named || len(o.Text) > 0 {
 			return fmt.Errorf("%w: id, payload and text columns go with %s and %s, not %s", ErrOption, CSV, JSONL, o.Format)
 		}
-		if o.Labels != "" && (o.Format == Images || o.Format == Audio) {
+		if o.Labels != "" && (o.Format == Images || o.Format == Audio || o.Format == Lines) {
 			return fmt.Errorf("%w: labels go with %s and %s, not %s", ErrOption, NPY, IDX, o.Format)
 		}
 	}
