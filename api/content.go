@@ -95,7 +95,7 @@ func formOf(kind string) string {
 	case "table":
 		return "an object"
 	case "text":
-		return "a string"
+		return "a string (text)"
 	}
 	return "a list of numbers"
 }
@@ -108,7 +108,7 @@ func formName(v any) string {
 	case bool:
 		return "true or false"
 	case string:
-		return "a string"
+		return "a string (text)"
 	case []byte, image.Image:
 		return "a file"
 	case map[string]any:

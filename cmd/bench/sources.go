@@ -47,6 +47,7 @@ type sourcesPart struct {
 
 func (s *sources) parts() []sourcesPart {
 	return []sourcesPart{
+		{"1", s.text},
 		{"4", s.tables},
 		{"3", s.audio},
 		{"6", s.pairs},

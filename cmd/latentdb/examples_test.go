@@ -99,6 +99,7 @@ func TestHelpExamples(t *testing.T) {
 	}
 	put(t, "yes.wav", tone(1, 300))
 	put(t, "people.csv", []byte(people.String()))
+	put(t, "pairs.csv", []byte("left,right\na red house,ein rotes Haus\na dog,ein Hund\n"))
 	put(t, "sms.csv", []byte("label,text\nham,how are you\nspam,win a prize\n"))
 	put(t, "photos.zip", zipOf(t, 6))
 	put(t, "wiki.parquet", parquetFile(t))

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/latentdb/latentdb/store"
 )
@@ -46,8 +47,8 @@ func parseIDs(texts []string) ([]store.ID, error) {
 func (a *app) readRecord(arg string) (any, error) { return a.readValue("record", arg) }
 
 // readValue reads what a flag names: JSON in place, a file, or standard input
-// for "-". A file that holds a JSON object or list is that value, any other is
-// bytes, such as an image.
+// for "-". A file that holds a JSON object, list or string is that value, any other is a
+// text where it is UTF-8, and else bytes, such as an image.
 func (a *app) readValue(flag, arg string) (any, error) {
 	if arg == "" {
 		return nil, usagef("--%s is empty", flag)
@@ -71,6 +72,9 @@ func (a *app) readValue(flag, arg string) (any, error) {
 	if value, ok := jsonValue(data); ok {
 		return value, nil
 	}
+	if utf8.Valid(data) {
+		return string(data), nil
+	}
 	return data, nil
 }
 
@@ -88,10 +92,10 @@ func (a *app) readVector(arg string) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// jsonValue tells whether data is a JSON object or list.
+// jsonValue tells whether data is a JSON object, list or string.
 func jsonValue(data []byte) (json.RawMessage, bool) {
 	data = bytes.TrimSpace(data)
-	if len(data) == 0 || (data[0] != '{' && data[0] != '[') || !json.Valid(data) {
+	if len(data) == 0 || !strings.ContainsRune(`{["`, rune(data[0])) || !json.Valid(data) {
 		return nil, false
 	}
 	return data, true

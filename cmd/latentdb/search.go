@@ -40,6 +40,7 @@ func (a *app) searchCommand() *cobra.Command {
 		Short: "Find the points nearest to a record, a vector or a stored point",
 		Example: `  latentdb search digits --record seven.png
   latentdb search people --record '{"age": 41, "city": "Oslo"}' --limit 5
+  latentdb search messages --record '"win a big prize"'
   latentdb search texts --vector query.json --recall 0.99 --explain
   latentdb search talks --record yes.wav --warp
   latentdb search digits --id 17 --filter '{"must": {"key": "label", "match": {"value": 7}}}'`,

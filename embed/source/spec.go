@@ -31,7 +31,7 @@ var kinds = []kind{
 	{"vector", plainOf[Vector], specOf[Vector], stateless},
 	{"image", plainOf[Image], specOf[Image], stateless},
 	{"table", plainOf[Table], specOf[Table], restoreTable},
-	{"text", plainOf[Text], specOf[Text], stateless},
+	{"text", plainOf[Text], specOf[Text], restoreText},
 	{"audio", plainOf[Audio], specOf[Audio], restoreAudio},
 }
 

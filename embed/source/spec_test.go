@@ -28,6 +28,7 @@ func TestSpecRoundTrip(t *testing.T) {
 		source.Image{Width: 3, Height: 2, Channels: 3},
 		source.Table{}, mixed,
 		source.Audio{}, source.Audio{Rate: 16000, Frames: 16, Coefficients: 13, Window: 2, Hop: .5, KeepSilence: true, MaxSeconds: 60},
+		source.Text{}, source.Text{Vocabulary: 100, Meaning: .25},
 	} {
 		data, err := source.MarshalSpec(spec)
 		if err != nil {
@@ -43,8 +44,8 @@ func TestSpecRoundTrip(t *testing.T) {
 type stranger struct{ source.Vector }
 
 func TestPlain(t *testing.T) {
-	vector, image, table, audio := source.Vector{Size: 3}, source.Image{Width: 2, Height: 2}, mixed, source.Audio{Rate: 8000}
-	for _, spec := range []source.Spec{vector, &vector, image, &image, table, &table, audio, &audio} {
+	vector, image, table, audio, text := source.Vector{Size: 3}, source.Image{Width: 2, Height: 2}, mixed, source.Audio{Rate: 8000}, source.Text{Meaning: .25}
+	for _, spec := range []source.Spec{vector, &vector, image, &image, table, &table, audio, &audio, text, &text} {
 		plain, err := source.Plain(spec)
 		want := reflect.Indirect(reflect.ValueOf(spec)).Interface()
 		if err != nil || !reflect.DeepEqual(plain, want) {
@@ -60,15 +61,17 @@ func TestPlain(t *testing.T) {
 
 func TestParseSpecErrors(t *testing.T) {
 	for data, want := range map[string]string{
-		``:                               "unexpected end",
-		`null`:                           `unknown kind ""`,
-		`{"kind":7}`:                     `"kind" is not a string`,
-		`{"kind":"video"}`:               `unknown kind "video", want one of: vector, image, table`,
-		`{"size":3}`:                     "want one of",
-		`{"kind":"vector","dim":3}`:      `unknown field "dim"`,
-		`{"kind":"vector","size":70000}`: "65536",
-		`{"kind":"image"}`:               "0 x 0",
-		`{"kind":"audio","rate":44100}`:  "audio rate 44100",
+		``:                                "unexpected end",
+		`null`:                            `unknown kind ""`,
+		`{"kind":7}`:                      `"kind" is not a string`,
+		`{"kind":"video"}`:                `unknown kind "video", want one of: vector, image, table`,
+		`{"size":3}`:                      "want one of",
+		`{"kind":"vector","dim":3}`:       `unknown field "dim"`,
+		`{"kind":"vector","size":70000}`:  "65536",
+		`{"kind":"image"}`:                "0 x 0",
+		`{"kind":"audio","rate":44100}`:   "audio rate 44100",
+		`{"kind":"text","vocabulary":-1}`: "text vocabulary -1",
+		`{"kind":"text","meaning":1.5}`:   "text meaning 1.5",
 		`{"kind":"table","columns":[{"name":"a","tipe":"numeric"}]}`: `unknown field "tipe"`,
 	} {
 		if _, err := source.ParseSpec([]byte(data)); !errors.Is(err, source.ErrSpec) || !strings.Contains(err.Error(), want) {

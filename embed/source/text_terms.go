@@ -46,16 +46,24 @@ func (t Text) Terms(dst []Term, stored []byte) ([]Term, error) {
 	}
 	before := len(dst)
 	words(fold(text), func(word string, run bool) {
-		unitsOf(word, run, func(unit string) {
-			dst = append(dst, Term{wordTerm(unit), wordCount})
-		})
-		dst = appendGrams(dst, word)
+		dst = appendTerms(dst, word, run)
 	})
 	return append(dst[:before], distinct(dst[before:])...), nil
 }
 
-// distinct sorts terms by id and makes one of those that occur k times: 1 + ln k times
-// what one of them counts on average.
+// appendTerms appends the terms of one word, each as often as it occurs.
+func appendTerms(dst []Term, word string, run bool) []Term {
+	unitsOf(word, run, func(unit string) {
+		dst = append(dst, Term{wordSeed.add(unit).id(), wordCount})
+	})
+	return appendGrams(dst, word)
+}
+
+// repeated is what something counts that occurs so often, next to what occurs once.
+func repeated(times int) float32 { return float32(1 + math.Log(float64(times))) }
+
+// distinct sorts terms by id and makes one of those that are the same, which counts what
+// they do on average, repeated.
 func distinct(terms []Term) []Term {
 	slices.SortFunc(terms, func(a, b Term) int { return cmp.Compare(a.ID, b.ID) })
 	kept := terms[:0]
@@ -65,8 +73,7 @@ func distinct(terms []Term) []Term {
 			sum += float64(terms[k].Count)
 			k++
 		}
-		mean := sum / float64(k)
-		kept = append(kept, Term{terms[0].ID, float32(mean * (1 + math.Log(float64(k))))})
+		kept = append(kept, Term{terms[0].ID, float32(sum/float64(k)) * repeated(k)})
 		terms = terms[k:]
 	}
 	return kept
@@ -89,7 +96,7 @@ func unitsOf(word string, run bool, yield func(unit string)) {
 	}
 }
 
-// appendGrams appends the pieces of a word, each as often as it occurs.
+// appendGrams appends the pieces of a word.
 func appendGrams(dst []Term, word string) []Term {
 	before := len(dst)
 	padded := " " + word + " "
@@ -149,5 +156,3 @@ func (h termHash) id() uint32 {
 	h = (h ^ h>>27) * 0x94d049bb133111eb
 	return uint32((h ^ h>>31) >> 32)
 }
-
-func wordTerm(word string) uint32 { return wordSeed.add(word).id() }

@@ -34,7 +34,7 @@ func isASCII(text string) bool {
 // together, as one run. Punctuation is no word, unless the text is nothing else.
 func words(folded string, yield func(word string, run bool)) {
 	if !segments(folded, isWordRune, yield) {
-		segments(folded, unicode.IsGraphic, yield)
+		segments(folded, isVisible, yield)
 	}
 }
 
@@ -82,6 +82,8 @@ func visible(segment string) string {
 }
 
 func isFormat(r rune) bool { return r >= 0xAD && unicode.Is(unicode.Cf, r) }
+
+func isVisible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
 
 func isWordRune(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsSymbol(r)

@@ -128,7 +128,7 @@ func (f *csvFile) readHeader(opt Options) error {
 
 func (o Options) role(name string) role {
 	switch {
-	case o.ID != "" && name == o.ID:
+	case o.ID != "" && name == o.ID, o.ID == "" && o.Record != "" && name == "id":
 		return toID
 	case o.Record != "" && name == o.Record:
 		return toContent
