@@ -76,7 +76,7 @@ func (s *sources) compare(ctx context.Context, c importCost, f *figure) error {
 		runtime.GC()
 		start = mark()
 		for range s.rounds(5) {
-			if _, err := readAndMarshal(c.path, c.spec, bulk.Options{}, nil); err != nil {
+			if err := readAndMarshal(c.path, c.spec, func() {}); err != nil {
 				return err
 			}
 		}
@@ -93,30 +93,27 @@ func (s *sources) rounds(n int) int {
 	return n
 }
 
-// readAndMarshal reads a file and makes of every record what is stored, which it counts and
-// drops.
-func readAndMarshal(path string, spec source.Spec, opt bulk.Options, each func()) (records int, err error) {
-	r, err := bulk.Open(path, opt)
+// readAndMarshal reads a file and makes of every record what is stored, which it drops.
+func readAndMarshal(path string, spec source.Spec, each func()) error {
+	r, err := bulk.Open(path, bulk.Options{})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { _ = r.Close() }()
 	for row, err := range (&bulk.IDs{}).Rows(r.Rows()) {
 		if err != nil {
-			return records, err
+			return err
 		}
 		record := row.Record
 		if row.Vector != nil {
 			record = row.Vector
 		}
 		if _, err := spec.Marshal(record); err != nil {
-			return records, err
+			return err
 		}
-		if records++; each != nil {
-			each()
-		}
+		each()
 	}
-	return records, nil
+	return nil
 }
 
 // resolved is a spec with what it leaves open decided by a file's first records.
@@ -274,7 +271,7 @@ func peakHeap(path string, spec source.Spec) (float64, error) {
 	runtime.GC() // of what pools held, too
 	metrics.Read(sample)
 	before := sample[0].Value.Uint64()
-	_, err := readAndMarshal(path, spec, bulk.Options{}, func() {
+	err := readAndMarshal(path, spec, func() {
 		if n++; n%2000 != 0 {
 			return
 		}

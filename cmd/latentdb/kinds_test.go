@@ -174,7 +174,7 @@ func TestResume(t *testing.T) {
 		fmt.Fprintf(&lines, `{"v":%d,"w":%d}`+"\n", i, i*i)
 	}
 	whole := lines.String()
-	half := whole[:strings.Index(whole, `{"v":35`)]
+	half, _, _ := strings.Cut(whole, `{"v":35`)
 	broken := strings.Replace(whole, `{"v":10,"w":100}`, "no JSON", 1)
 	eachTarget(t, func(t *testing.T, on target) {
 		on.run("import", "want", writeFile(t, "a.jsonl", []byte(broken)))

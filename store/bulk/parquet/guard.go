@@ -23,6 +23,9 @@ const (
 	maxColumns    = 1 << 14
 )
 
+// oldDictionary is what writers of old call an encoding by dictionary.
+const oldDictionary format.Encoding = 2
+
 var errUnpacks = fmt.Errorf("%w: unpacks to too much", bulk.ErrFile)
 
 // checkFooter checks what the library decodes when it opens a file.
@@ -147,7 +150,8 @@ func (g *guard) header(at, end int64) (*format.PageHeader, int64, error) {
 // page checks what a page says of itself against its bytes at a place of the file.
 func (g *guard) page(codec format.CompressionCodec, h *format.PageHeader, at int64) error {
 	var values, levels int32
-	encoding, compressed := format.Plain, true
+	var encoding format.Encoding
+	compressed := true
 	switch h.Type {
 	case format.DataPage:
 		values, encoding = h.DataPageHeader.V.NumValues, h.DataPageHeader.V.Encoding
@@ -166,7 +170,7 @@ func (g *guard) page(codec format.CompressionCodec, h *format.PageHeader, at int
 		return nil // an index, which is not read
 	}
 	switch encoding {
-	case format.Plain, format.PlainDictionary, format.RLEDictionary, format.RLE, format.DeltaBinaryPacked,
+	case format.Plain, oldDictionary, format.RLEDictionary, format.RLE, format.DeltaBinaryPacked,
 		format.DeltaLengthByteArray, format.ByteStreamSplit:
 	default:
 		return fmt.Errorf("encoding %s is not read: write the file with plain or dictionary encoding", encoding)

@@ -42,11 +42,12 @@ func (c *cursor) peek() (parquet.Value, error) {
 		}
 		n, err := c.values.ReadValues(c.buf[:])
 		c.at, c.n = 0, n
-		if err == io.EOF {
+		switch {
+		case err == io.EOF:
 			c.values = nil
-		} else if err != nil {
+		case err != nil:
 			return parquet.Value{}, err
-		} else if n == 0 {
+		case n == 0:
 			return parquet.Value{}, io.ErrNoProgress
 		}
 	}

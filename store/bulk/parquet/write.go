@@ -36,7 +36,6 @@ type plan struct {
 	opt             bulk.WriterOptions
 	rows            int
 	content         string // the column of the record itself, "" for a table
-	bytes           bool   // it holds pictures or sounds
 	numbers, texts  bool   // ids there are
 	record, payload map[string]kind
 }
@@ -142,7 +141,7 @@ func (p *plan) Writer(w io.Writer) (bulk.Writer, error) {
 		return nil, err
 	}
 	out := &writer{
-		w:      parquet.NewWriter(w, schema, parquet.Compression(&parquet.Zstd), parquet.KeyValueMetadata(layoutKey, string(told))),
+		w:      parquet.NewGenericWriter[any](w, schema, parquet.Compression(&parquet.Zstd), parquet.KeyValueMetadata(layoutKey, string(told))),
 		asText: p.opt.Content == bulk.Texts,
 		record: indexed(schema, p.record), payload: indexed(schema, p.payload),
 		id: indexOf(schema, "id"), content: -1,
@@ -181,7 +180,7 @@ func indexed(schema *parquet.Schema, columns map[string]kind) []written {
 }
 
 type writer struct {
-	w               *parquet.Writer
+	w               *parquet.GenericWriter[any]
 	asText          bool
 	id, content     int
 	record, payload []written
