@@ -47,8 +47,9 @@ type sourcesPart struct {
 
 func (s *sources) parts() []sourcesPart {
 	return []sourcesPart{
-		{"4", s.tables},
 		{"3", s.audio},
+		{"4", s.tables},
+		{"5", s.curve},
 		{"6", s.pairs},
 	}
 }
