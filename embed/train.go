@@ -19,6 +19,9 @@ const MinRows = 3
 var dims = []int{8, 16, 32, 64, 128, 256}
 
 const (
+	// narrow is how few features a row has for a latent of as many to be worth trying:
+	// half of them may be too few, and all cost little.
+	narrow = 32
 	// deepRows is the number of rows below which Auto keeps to PCA: measured
 	// on several data sets, a network does not beat it there.
 	deepRows = 1000
@@ -43,11 +46,16 @@ type Config struct {
 	// Dim is the latent size. Default 0: the smallest of 8, 16, 32, 64, 128
 	// and 256 at which PCA already meets Recall on held-out rows (the trained
 	// model never has fewer neighbours than PCA), or the largest of them;
-	// sizes above the number of features are not tried. At most 65,536.
+	// sizes above the number of features are not tried, and that number is where it
+	// is 32 or less. At most 65,536.
 	Dim int
 	// Recall is the share of true neighbours, among the first 50 in latent
 	// space, that Dim is chosen by. Default 0.95.
 	Recall float64
+	// Exacting tells that no feature is like another and latents answer by themselves:
+	// Dim is chosen by the true neighbours among the first 10, not by those among the
+	// first 50.
+	Exacting bool
 	// Epochs is the most passes over the rows; training ends before where the
 	// held-out error has stopped falling. Default: about 2,800 steps, 8 to 60
 	// epochs.
@@ -303,23 +311,30 @@ func (t *trainer) chooseDim(ctx context.Context) (int, string, error) {
 		return 0, "", err
 	}
 	var recall float64
+	first := 50
+	if t.cfg.Exacting {
+		first = TrueNeighbours
+	}
 	for _, d := range fitting {
 		score, err := exam.score(ctx, pca.truncated(d), false)
 		if err != nil {
 			return 0, "", err
 		}
-		if recall = score.Recall50; recall >= t.cfg.Recall {
-			return d, fmt.Sprintf("smallest size at which PCA's recall@50 (%.3f) meets %.2f", recall, t.cfg.Recall), nil
+		if recall = score.Recall50; t.cfg.Exacting {
+			recall = score.Recall10
+		}
+		if recall >= t.cfg.Recall {
+			return d, fmt.Sprintf("smallest size at which PCA's recall@%d (%.3f) meets %.2f", first, recall, t.cfg.Recall), nil
 		}
 	}
-	return widest, fmt.Sprintf("largest size tried; PCA's recall@50 there is %.3f, short of %.2f", recall, t.cfg.Recall), nil
+	return widest, fmt.Sprintf("largest size tried; PCA's recall@%d there is %.3f, short of %.2f", first, recall, t.cfg.Recall), nil
 }
 
 // dimsWithin are the latent sizes that are tried where there are so many features.
 func dimsWithin(features int) []int {
 	fitting := slices.DeleteFunc(slices.Clone(dims), func(d int) bool { return d > features })
-	if len(fitting) == 0 {
-		fitting = []int{features}
+	if features <= narrow && !slices.Contains(fitting, features) {
+		fitting = append(fitting, features)
 	}
 	return fitting
 }

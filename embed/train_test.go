@@ -178,6 +178,15 @@ func TestAutoChoices(t *testing.T) {
 	if hard.Model.Dim() != 32 {
 		t.Errorf("noise in 40 features: %d values; %s", hard.Model.Dim(), hard.DimReason)
 	}
+	near := mustTrain(t, NumericLayout(40), lowRank(newRand(8), 300, 40, 12), Config{Exacting: true})
+	far := mustTrain(t, NumericLayout(40), lowRank(newRand(8), 300, 40, 12), Config{})
+	if near.Model.Dim() != 16 || far.Model.Dim() != 8 {
+		t.Errorf("rank 12 in 40 features: %d values by the first 10, %d by the first 50; %s; %s", near.Model.Dim(), far.Model.Dim(), near.DimReason, far.DimReason)
+	}
+	narrow := mustTrain(t, NumericLayout(15), noise(newRand(9), 300, 15), Config{Exacting: true})
+	if narrow.Model.Dim() != 15 {
+		t.Errorf("noise in 15 features: %d values; %s", narrow.Model.Dim(), narrow.DimReason)
+	}
 	many := mustTrain(t, NumericLayout(8), manifold(rng, 1200, 8), Config{Dim: 2, Epochs: 10})
 	if many.Model.Encoder() != Deep {
 		t.Errorf("1200 rows on a manifold: %s; %s", many.Model.Encoder(), many.Model.Settings().Reason)

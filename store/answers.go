@@ -9,10 +9,13 @@ type Part struct {
 	Share    float64 `json:"share"`
 }
 
-// PartError is the mean squared error of one named part of a record.
+// PartError is the squared error of one named part of a record, in standardised space,
+// with what the part holds and what the model made of it in the record's own units.
 type PartError struct {
-	Name  string  `json:"name"`
-	Error float64 `json:"error"`
+	Name     string  `json:"name"`
+	Error    float64 `json:"error"`
+	Value    any     `json:"value,omitempty"`
+	Expected any     `json:"expected,omitempty"`
 }
 
 // maxParts is how many parts an explanation lists, largest first.

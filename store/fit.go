@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/latentdb/latentdb/embed"
+	"github.com/latentdb/latentdb/embed/source"
 )
 
 // Bounds of the rows that training holds in memory.
@@ -327,6 +328,8 @@ func (r *fitRun) train(ctx context.Context, gen *generation, sample *fitSample) 
 	if r.from != nil {
 		tc.From, tc.Dim, tc.Encoder = r.from.model, 0, embed.Auto // its own
 	}
+	_, exacting := gen.fitted.(source.Exacting)
+	tc.Exacting = exacting && !tc.Reranked
 	tc.Weigh = r.weighing(gen, sample)
 	began := time.Now()
 	tc.Progress = func(p embed.Progress) {

@@ -227,7 +227,7 @@ func (c *Collection) reconstruct(gen *generation, row []float32) (Reconstruction
 		return Reconstruction{}, err
 	}
 	for _, p := range largestParts(gen.fitted.Parts(squares(residual, nil), row, decoded)) {
-		out.Parts = append(out.Parts, PartError{Name: p.Name, Error: p.Weight})
+		out.Parts = append(out.Parts, PartError{p.Name, p.Weight, p.Value, p.Expected})
 	}
 	return out, nil
 }

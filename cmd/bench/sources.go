@@ -50,6 +50,8 @@ func (s *sources) parts() []sourcesPart {
 		{"1", s.text},
 		{"4", s.tables},
 		{"3", s.audio},
+		{"4", s.tables},
+		{"5", s.curve},
 		{"6", s.pairs},
 		{"7", s.importing},
 	}

@@ -78,6 +78,10 @@ type Direct interface {
 	RowOf(dst []float32, record any) error
 }
 
+// Exacting is a Fitted whose features say what no others do, as the columns of a table
+// and unlike pixels: a latent that drops some of them finds other neighbours.
+type Exacting interface{ Exacting() }
+
 // Part is one named part of a record and its weight in a sum over features.
 type Part struct {
 	Name            string

@@ -163,6 +163,9 @@ func appendBlocks(layout, more embed.Layout) embed.Layout {
 func (f *fittedTable) Spec() Spec { return f.spec }
 func (f *fittedTable) Width() int { return f.starts[len(f.columns)] }
 
+// Exacting says that columns are not like one another.
+func (f *fittedTable) Exacting() {}
+
 func (f *fittedTable) Layout() embed.Layout { return append(embed.Layout(nil), f.blocks...) }
 
 // run is the part of a row that holds column i.

@@ -12,7 +12,7 @@ import (
 type TimeFormat string
 
 const (
-	// CommonTime, the default, takes RFC 3339, dates and times as databases and CSV
+	// CommonTime is the default. It takes RFC 3339, dates and times as databases and CSV
 	// files have them (2011-01-31, 2011-01-31 08:00:00, 2011/01/31, 20110131T080000Z),
 	// 31.01.2011, 31 Jan 2011, Jan 31, 2011, and those of RFC 1123, each with a time or
 	// without. Where no zone is written the time is taken as UTC.

@@ -297,12 +297,14 @@ func TestTenThousandColumns(t *testing.T) {
 	const columns = 10_000
 	var stored [][]byte
 	var spec source.Spec = source.Table{}
-	for i := range 40 {
+	for i := range 12 {
 		record := map[string]any{}
 		for j := range columns {
 			record[fmt.Sprint("c", j)] = []any{i*j + 1, fmt.Sprint("v", i%9), i%2 == 0, float64(i) / 7}[j%4]
 		}
-		spec = resolve(t, spec, record)
+		if i == 0 {
+			spec = resolve(t, spec, record)
+		}
 		stored = append(stored, marshal(t, spec, record))
 	}
 	fitted := fit(t, spec, stored...)
