@@ -99,6 +99,7 @@ func TestHelpExamples(t *testing.T) {
 	}
 	put(t, "yes.wav", tone(1, 300))
 	put(t, "people.csv", []byte(people.String()))
+	put(t, "pairs.csv", []byte("left,right\na dog,ein Hund\na cat,eine Katze\n"))
 	put(t, "embeddings.npy", npy(60, 5, circle))
 	put(t, "query.json", []byte("[1, 0.5, 0, 1, 2]"))
 	put(t, "seven.png", encodePNG(t, spot(28, 7, 7)))
