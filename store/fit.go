@@ -340,7 +340,11 @@ func (r *fitRun) train(ctx context.Context, gen *generation, sample *fitSample) 
 			}
 		})
 	}
-	result, err := embed.Train(ctx, gen.fitted.Layout(), sample.rows, tc)
+	rows := lifted(gen.fitted, sample.rows, tc.Workers)
+	if rows.Cols > sample.rows.Cols {
+		tc.Own = sample.rows.Cols
+	}
+	result, err := embed.Train(ctx, modelLayout(gen.fitted), rows, tc)
 	if errors.Is(err, embed.ErrData) {
 		return nil, fmt.Errorf("%w: %w", ErrTooFew, err)
 	}
