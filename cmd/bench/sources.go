@@ -47,8 +47,9 @@ type sourcesPart struct {
 
 func (s *sources) parts() []sourcesPart {
 	return []sourcesPart{
-		{"4", s.tables},
+		{"2", s.images},
 		{"3", s.audio},
+		{"4", s.tables},
 		{"6", s.pairs},
 	}
 }
