@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"iter"
 	"math"
+	"math/rand/v2"
 
 	"github.com/latentdb/latentdb/embed"
 )
@@ -43,6 +44,9 @@ type Image struct {
 	// means that each fit decides: shape in colour, and in grey while there are fewer
 	// than DensePictures. See Lifted.
 	Likeness Likeness `json:"likeness,omitempty"`
+	// Mirrored tells that a picture and its mirror image, left for right, may be copies
+	// of each other. Default false: letters and digits are not.
+	Mirrored bool `json:"mirrored,omitempty"`
 }
 
 // Likeness is what makes two pictures alike to the model. Errors and the space
@@ -235,6 +239,17 @@ func (f fittedImage) Width() int              { return f.lift.pixels }
 func (f fittedImage) Layout() embed.Layout    { return embed.NumericLayout(f.Width()) }
 func (f fittedImage) InputScale() []float32   { return nil }
 func (f fittedImage) Lift(dst, row []float32) { f.lift.fill(dst, row) }
+
+// CopyWidth is that of shapes and colours, whatever pictures are alike by.
+func (f fittedImage) CopyWidth() int { return newLift(f.spec).width() }
+
+// CopyFeatures are pixels, edges and coarse colours.
+func (f fittedImage) CopyFeatures(dst, row []float32) { newLift(f.spec).fill(dst, row) }
+
+// Edit shifts, turns, scales, lights, blurs, covers and so on.
+func (f fittedImage) Edit(dst, row []float32, rng *rand.Rand) {
+	edits{f.spec.Width, f.spec.Height, f.spec.Channels, f.spec.Mirrored}.edit(dst, row, rng)
+}
 
 // ModelLayout is of pixels alone where they decide what is alike.
 func (f fittedImage) ModelLayout() embed.Layout { return embed.NumericLayout(f.lift.width()) }
