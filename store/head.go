@@ -34,9 +34,7 @@ func (v copyViews) Width() int { return v.copies.CopyWidth() }
 func (v copyViews) Plain(dst []float32, i int) { v.copies.CopyFeatures(dst, embed.Row(v.rows, i)) }
 
 func (v copyViews) Edited(dst []float32, i int, rng *rand.Rand) {
-	edited := make([]float32, v.rows.Cols)
-	v.copies.Edit(edited, embed.Row(v.rows, i), rng)
-	v.copies.CopyFeatures(dst, edited)
+	v.copies.EditedFeatures(dst, embed.Row(v.rows, i), rng)
 }
 
 // trainHead trains the generation's head for duplicates, where its records have edits, are

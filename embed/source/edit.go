@@ -5,17 +5,6 @@ import (
 	"math/rand/v2"
 )
 
-// Copies is a Fitted that knows how its records are edited: what a head for duplicates
-// is trained on (embed.TrainHead).
-type Copies interface {
-	// CopyWidth is the length of what a head sees of a row.
-	CopyWidth() int
-	// CopyFeatures writes what a head sees of a row to dst.
-	CopyFeatures(dst, row []float32)
-	// Edit writes an edited copy of a row to dst, as a generator says.
-	Edit(dst, row []float32, rng *rand.Rand)
-}
-
 // How far edits go, as shares of a picture's side or of the range of its values.
 const (
 	editShift   = 0.12

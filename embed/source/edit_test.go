@@ -11,7 +11,7 @@ import (
 func TestEdits(t *testing.T) {
 	for _, spec := range []Image{
 		{Width: 1, Height: 1, Channels: 1}, {Width: 28, Height: 28, Channels: 1},
-		{Width: 31, Height: 9, Channels: 3, Mirrored: true}, {Width: 2, Height: 40, Channels: 3},
+		{Width: 31, Height: 9, Channels: 3, Mirrored: true}, {Width: 2, Height: 30, Channels: 3},
 	} {
 		f := spec.fitted(LikePixels)
 		row := randomRow(4, f.Width())
@@ -19,8 +19,9 @@ func TestEdits(t *testing.T) {
 		changed := 0
 		for seed := range uint64(200) {
 			a, b := make([]float32, f.Width()), make([]float32, f.Width())
-			f.Edit(a, row, rand.New(rand.NewPCG(seed, 1)))
-			f.Edit(b, row, rand.New(rand.NewPCG(seed, 1)))
+			e := f.copies.edits
+			e.edit(a, row, rand.New(rand.NewPCG(seed, 1)))
+			e.edit(b, row, rand.New(rand.NewPCG(seed, 1)))
 			if !slices.Equal(a, b) {
 				t.Fatalf("%+v: one seed gives two edits", spec)
 			}
@@ -103,5 +104,29 @@ func TestBlur(t *testing.T) {
 		if math.Abs(float64(v)-0.25) > 1e-6 {
 			t.Fatalf("pixel %d of a flat picture became %g", i, v)
 		}
+	}
+}
+
+// Large pictures are looked at small, with edits or without.
+func TestCopyFeatures(t *testing.T) {
+	f := Image{Width: 80, Height: 64, Channels: 3}.fitted(LikePixels)
+	small := Image{Width: 27, Height: 22, Channels: 3}
+	if got, want := f.CopyWidth(), newLift(small).width(); got != want {
+		t.Fatalf("a head sees %d features, want %d", got, want)
+	}
+	row := make([]float32, f.Width())
+	for i := range row {
+		row[i] = 0.1 * float32(1+i%3) // of one colour
+	}
+	seen, edited := make([]float32, f.CopyWidth()), make([]float32, f.CopyWidth())
+	f.CopyFeatures(seen, row)
+	for i, v := range seen[:27*22*3] {
+		if math.Abs(float64(v)-0.1*float64(1+i%3)) > 1e-6 {
+			t.Fatalf("feature %d of one colour is %g", i, v)
+		}
+	}
+	f.EditedFeatures(edited, randomRow(1, f.Width()), rand.New(rand.NewPCG(1, 2)))
+	if slices.Equal(seen, edited) {
+		t.Error("an edit of another picture gives the same features")
 	}
 }

@@ -30,11 +30,17 @@ type gradients struct {
 	nx, ny                  int // cells
 }
 
-// newGradients chooses cells of 4 pixels, or of 2 in small pictures.
-func newGradients(spec Image) gradients {
+// reduced is the size that pictures are averaged down to.
+func reduced(spec Image) gradients {
 	g := gradients{width: spec.Width, height: spec.Height, channels: spec.Channels}
 	g.reduce = (max(g.width, g.height) + gradientSide - 1) / gradientSide
 	g.w, g.h = (g.width+g.reduce-1)/g.reduce, (g.height+g.reduce-1)/g.reduce
+	return g
+}
+
+// newGradients chooses cells of 4 pixels, or of 2 in small pictures.
+func newGradients(spec Image) gradients {
+	g := reduced(spec)
 	if min(g.w, g.h) < leastGradientSide {
 		return gradients{}
 	}

@@ -10,7 +10,6 @@ import (
 	"image/png"
 	"iter"
 	"math"
-	"math/rand/v2"
 
 	"github.com/latentdb/latentdb/embed"
 )
@@ -166,7 +165,7 @@ func (m Image) dense(samples iter.Seq2[[]byte, error]) (bool, error) {
 }
 
 func (m Image) fitted(likeness Likeness) fittedImage {
-	f := fittedImage{spec: m, likeness: likeness, lift: lift{pixels: m.Width * m.Height * m.Channels}}
+	f := fittedImage{spec: m, likeness: likeness, lift: lift{pixels: m.Width * m.Height * m.Channels}, copies: newThumbnails(m)}
 	if likeness == LikeShape {
 		f.lift = newLift(m)
 	}
@@ -227,6 +226,7 @@ type fittedImage struct {
 	spec     Image
 	likeness Likeness
 	lift     lift
+	copies   thumbnails
 }
 
 // imageState is what a fit decides.
@@ -239,17 +239,6 @@ func (f fittedImage) Width() int              { return f.lift.pixels }
 func (f fittedImage) Layout() embed.Layout    { return embed.NumericLayout(f.Width()) }
 func (f fittedImage) InputScale() []float32   { return nil }
 func (f fittedImage) Lift(dst, row []float32) { f.lift.fill(dst, row) }
-
-// CopyWidth is that of shapes and colours, whatever pictures are alike by.
-func (f fittedImage) CopyWidth() int { return newLift(f.spec).width() }
-
-// CopyFeatures are pixels, edges and coarse colours.
-func (f fittedImage) CopyFeatures(dst, row []float32) { newLift(f.spec).fill(dst, row) }
-
-// Edit shifts, turns, scales, lights, blurs, covers and so on.
-func (f fittedImage) Edit(dst, row []float32, rng *rand.Rand) {
-	edits{f.spec.Width, f.spec.Height, f.spec.Channels, f.spec.Mirrored}.edit(dst, row, rng)
-}
 
 // ModelLayout is of pixels alone where they decide what is alike.
 func (f fittedImage) ModelLayout() embed.Layout { return embed.NumericLayout(f.lift.width()) }
