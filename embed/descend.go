@@ -246,7 +246,7 @@ func (t *trainer) descend(ctx context.Context, pca, current *Model, r recipe) (m
 		least, model, why = first, current.clone(), "the model that training went on from: no epoch bettered it"
 		model.settings.Kept = 0
 	}
-	lowest, lowestAt := Evaluation{MSE: math.Inf(1)}, 0 // whether or not a checkpoint was kept
+	lowest, lowestAt := Evaluation{whole: math.Inf(1)}, 0 // whether or not a checkpoint was kept
 	d := newLearner(current, r, t.cfg.Workers)
 	ran := 0
 	for epoch := 1; epoch <= r.epochs; epoch++ {

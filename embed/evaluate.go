@@ -17,7 +17,7 @@ const TrueNeighbours = 10
 // Evaluation is how well latents keep what rows say, measured on held-out rows.
 type Evaluation struct {
 	// MSE is the mean squared error per feature in standardised units, and
-	// MSEInput in the record's own.
+	// MSEInput in the record's own. Both are of the record's own features.
 	MSE, MSEInput float64
 	// Recall10, 50 and 100 are the share of a row's true 10 nearest training
 	// rows among its 10, 50 and 100 nearest in latent space. Of rows of two views
@@ -29,15 +29,17 @@ type Evaluation struct {
 	// one view.
 	rank   float64
 	viewed bool
+	// whole is MSE over all features: what training lowers.
+	whole float64
 }
 
 // losesNothingTo tells whether e is no worse than base in error and in
 // recall@50, or with two views in recall@10. An error that is not a number loses.
 func (e Evaluation) losesNothingTo(base Evaluation) bool {
 	if e.viewed {
-		return e.MSE <= base.MSE && e.Recall10 >= base.Recall10
+		return e.whole <= base.whole && e.Recall10 >= base.Recall10
 	}
-	return e.MSE <= base.MSE && e.Recall50 >= base.Recall50
+	return e.whole <= base.whole && e.Recall50 >= base.Recall50
 }
 
 // betters tells whether an epoch is better than another: by its rank, of rows of two
@@ -46,7 +48,7 @@ func (e Evaluation) betters(other Evaluation) bool {
 	if e.rank != other.rank {
 		return e.rank > other.rank
 	}
-	return e.MSE < other.MSE
+	return e.whole < other.whole
 }
 
 // admits tells whether an epoch that scored s may be kept beside PCA's floor. Among
@@ -59,12 +61,13 @@ func (e *examiner) admits(s, floor Evaluation) bool {
 	}
 	n := float64(len(e.truth) * TrueNeighbours)
 	missed, allowed := math.Round((1-s.Recall50)*n), math.Round((1-floor.Recall50)*n)
-	return s.MSE <= floor.MSE && s.Recall10 > floor.Recall10 && missed <= allowed+math.Sqrt(max(1, allowed))
+	return s.whole <= floor.whole && s.Recall10 > floor.Recall10 && missed <= allowed+math.Sqrt(max(1, allowed))
 }
 
 // examiner scores models on fixed held-out rows against fixed reference rows.
 type examiner struct {
 	inputScale []float32
+	own        int // how many of the first features are the record's own
 	queries    blas32.General
 	references blas32.General
 	truth      [][]uint32 // per query, its nearest references, ascending ids
@@ -75,8 +78,8 @@ type examiner struct {
 // scan, in the standardised units of base: far from the origin, distances
 // between rows as they come would drown in rounding. Cost: one
 // queries×references product.
-func newExaminer(ctx context.Context, base *Model, inputScale []float32, queries, references blas32.General, workers int) (*examiner, error) {
-	e := &examiner{inputScale: inputScale, queries: queries, references: references, workers: workers}
+func newExaminer(ctx context.Context, base *Model, cfg *Config, queries, references blas32.General) (*examiner, error) {
+	e := &examiner{inputScale: cfg.InputScale, own: cfg.Own, queries: queries, references: references, workers: cfg.Workers}
 	if base.views != nil {
 		return e, nil // the other view is the truth
 	}
@@ -163,7 +166,12 @@ func (e *examiner) measureError(m *Model, z blas32.General, out *Evaluation) err
 		want, got := Row(e.queries, i), Row(decoded, i)
 		m.Residual(residual, want, got)
 		for j, r := range residual {
-			out.MSE += float64(r) * float64(r)
+			square := float64(r) * float64(r)
+			out.whole += square
+			if j >= e.own {
+				continue
+			}
+			out.MSE += square
 			d := float64(got[j]) - float64(want[j])
 			if e.inputScale != nil {
 				d *= float64(e.inputScale[j])
@@ -171,7 +179,8 @@ func (e *examiner) measureError(m *Model, z blas32.General, out *Evaluation) err
 			out.MSEInput += d * d
 		}
 	}
-	n := float64(decoded.Rows * (decoded.Cols - len(m.views)))
+	out.whole /= float64(decoded.Rows * (decoded.Cols - len(m.views)))
+	n := float64(decoded.Rows * (min(e.own, decoded.Cols) - len(m.views)))
 	out.MSE /= n
 	out.MSEInput /= n
 	return nil

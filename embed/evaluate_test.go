@@ -90,7 +90,7 @@ func TestTrueNeighboursFarFromTheOrigin(t *testing.T) {
 	const far = 1 << 16
 	queries, references := grid(1, 20, 5, far), grid(2, 1500, 5, far)
 	base := mustPCA(t, NumericLayout(5), references, 2)
-	e, err := newExaminer(context.Background(), base, nil, queries, references, 1)
+	e, err := newExaminer(context.Background(), base, &Config{Own: queries.Cols, Workers: 1}, queries, references)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestScoreOfPerfectLatents(t *testing.T) {
 	rows, queries := lowRank(rng, 300, 6, 6), lowRank(rng, 40, 6, 6)
 	m := mustPCA(t, NumericLayout(6), rows, 6)
 	inputScale := []float32{2, 2, 2, 2, 2, 2}
-	e, err := newExaminer(context.Background(), m, inputScale, queries, rows, 2)
+	e, err := newExaminer(context.Background(), m, &Config{InputScale: inputScale, Own: queries.Cols, Workers: 2}, queries, rows)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,16 +158,16 @@ func TestEncodeParallelChangesNothing(t *testing.T) {
 }
 
 func TestNaNErrorLoses(t *testing.T) {
-	base := Evaluation{MSE: 1, Recall50: 0.5}
+	base := Evaluation{whole: 1, Recall50: 0.5}
 	for _, c := range []struct {
 		e    Evaluation
 		want bool
 	}{
 		{base, true},
-		{Evaluation{MSE: 0.9, Recall50: 0.6}, true},
-		{Evaluation{MSE: 1.1, Recall50: 0.6}, false},
-		{Evaluation{MSE: 0.9, Recall50: 0.4}, false},
-		{Evaluation{MSE: math.NaN(), Recall50: 1}, false},
+		{Evaluation{whole: 0.9, Recall50: 0.6}, true},
+		{Evaluation{whole: 1.1, Recall50: 0.6}, false},
+		{Evaluation{whole: 0.9, Recall50: 0.4}, false},
+		{Evaluation{whole: math.NaN(), Recall50: 1}, false},
 	} {
 		if c.e.losesNothingTo(base) != c.want {
 			t.Errorf("%+v against %+v: want %v", c.e, base, c.want)
@@ -178,16 +178,16 @@ func TestNaNErrorLoses(t *testing.T) {
 // TestAdmits: a standard error of recall@50 passes only with more in the first 10.
 func TestAdmits(t *testing.T) {
 	e := &examiner{truth: make([][]uint32, 500)} // 5,000 neighbours
-	floor := Evaluation{MSE: 1, Recall10: 0.8, Recall50: 1}
+	floor := Evaluation{whole: 1, Recall10: 0.8, Recall50: 1}
 	for _, c := range []struct {
 		score Evaluation
 		want  bool
 	}{
-		{Evaluation{MSE: 0.9, Recall10: 0.7, Recall50: 1}, true},
-		{Evaluation{MSE: 1.1, Recall10: 0.9, Recall50: 1}, false},
-		{Evaluation{MSE: 0.9, Recall10: 0.9, Recall50: 0.9998}, true}, // one is missed
-		{Evaluation{MSE: 0.9, Recall10: 0.8, Recall50: 0.9998}, false},
-		{Evaluation{MSE: 0.9, Recall10: 0.9, Recall50: 0.9994}, false},
+		{Evaluation{whole: 0.9, Recall10: 0.7, Recall50: 1}, true},
+		{Evaluation{whole: 1.1, Recall10: 0.9, Recall50: 1}, false},
+		{Evaluation{whole: 0.9, Recall10: 0.9, Recall50: 0.9998}, true}, // one is missed
+		{Evaluation{whole: 0.9, Recall10: 0.8, Recall50: 0.9998}, false},
+		{Evaluation{whole: 0.9, Recall10: 0.9, Recall50: 0.9994}, false},
 	} {
 		if got := e.admits(c.score, floor); got != c.want {
 			t.Errorf("%+v: %v", c.score, got)

@@ -64,6 +64,20 @@ func (l Layout) allNumeric() bool {
 	return true
 }
 
+// startsNumeric tells whether the first n features are numeric.
+func (l Layout) startsNumeric(n int) bool {
+	for _, b := range l {
+		if n <= 0 {
+			break
+		}
+		if b.Kind != Numeric {
+			return false
+		}
+		n -= b.Width
+	}
+	return true
+}
+
 // loss returns the reconstruction loss of one row, summed over its features:
 // half the squared error of numeric features, cross-entropy of the others. It
 // writes the loss's gradient with respect to the estimates to grad. All three

@@ -2,6 +2,7 @@ package embed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -77,6 +78,11 @@ type Config struct {
 	Weigh *Weighing
 	// InputScale, per feature, turns errors into the record's own units; nil is 1.
 	InputScale []float32
+	// Own is how many of the first features are the record's own, all of them numeric;
+	// the others are made of them, to say what is alike. Errors are reported of the former, beside
+	// PCA of those alone, which decodes them best; neighbours are those by all. Default
+	// 0: all, of whatever kind.
+	Own int
 	// Progress is called after every epoch, if set; never for the encoder PCA,
 	// which has none.
 	Progress func(Progress)
@@ -101,7 +107,8 @@ type Result struct {
 	// Examined those of them that the evaluations are of: they chose nothing.
 	Held, Examined []int
 	// Evaluation of the model, of PCA of the same size, and of the model with
-	// latents rounded to int8, whether or not the model keeps them so.
+	// latents rounded to int8, whether or not the model keeps them so. PCA's errors are
+	// of PCA of the record's own features; see Config.Own.
 	Learned, PCA, Int8 Evaluation
 	// Weighed are the encoders that Auto weighed; nil where it had no choice.
 	Weighed []Weighed
@@ -172,6 +179,9 @@ func (c Config) resolve(layout Layout, rows blas32.General) (Config, error) {
 		c.Seed = 1
 	}
 	c.Workers = max(1, c.Workers)
+	if c.Own == 0 {
+		c.Own = rows.Cols
+	}
 	switch {
 	case rows.Cols != layout.Width():
 		return c, fmt.Errorf("%w: rows have %d features, the layout %d", ErrConfig, rows.Cols, layout.Width())
@@ -185,6 +195,8 @@ func (c Config) resolve(layout Layout, rows blas32.General) (Config, error) {
 		return c, fmt.Errorf("%w: latent size %d is not in 1 to %d", ErrConfig, c.Dim, maxWidth)
 	case !(c.Recall > 0 && c.Recall <= 1):
 		return c, fmt.Errorf("%w: recall %v is not in (0,1]", ErrConfig, c.Recall)
+	case c.Own < 0 || c.Own > rows.Cols || c.Own < rows.Cols && (layout.Views() != nil || !layout.startsNumeric(c.Own)):
+		return c, fmt.Errorf("%w: %d features of the record's own are not the first of %d, all numeric", ErrConfig, c.Own, rows.Cols)
 	case c.Epochs < 0:
 		return c, fmt.Errorf("%w: %d epochs", ErrConfig, c.Epochs)
 	case c.InputScale != nil && len(c.InputScale) != rows.Cols:
@@ -272,8 +284,8 @@ func (t *trainer) quickExaminer(ctx context.Context, pca *Model) (*examiner, err
 		return t.quick, nil
 	}
 	var err error
-	t.quick, err = newExaminer(ctx, pca, t.cfg.InputScale, rowsOf(t.held, 0, t.choosing()),
-		rowsOf(t.train, 0, min(epochReferences, t.train.Rows)), t.cfg.Workers)
+	t.quick, err = newExaminer(ctx, pca, &t.cfg, rowsOf(t.held, 0, t.choosing()),
+		rowsOf(t.train, 0, min(epochReferences, t.train.Rows)))
 	return t.quick, err
 }
 
@@ -341,7 +353,7 @@ func (m *Model) truncated(d int) *Model {
 // there, or of PCA, and sets its int8 step.
 func (t *trainer) finish(ctx context.Context, pca *Model, ranked ...trained) (*Result, error) {
 	from := max(min(t.choosing(), t.held.Rows-1), t.held.Rows-finalQueries)
-	exam, err := newExaminer(ctx, pca, t.cfg.InputScale, rowsOf(t.held, from, t.held.Rows), t.train, t.cfg.Workers)
+	exam, err := newExaminer(ctx, pca, &t.cfg, rowsOf(t.held, from, t.held.Rows), t.train)
 	if err != nil {
 		return nil, err
 	}
@@ -367,7 +379,36 @@ func (t *trainer) finish(ctx context.Context, pca *Model, ranked ...trained) (*R
 		pca.settings.Seed, pca.settings.Hidden = t.cfg.Seed, []int{}
 	}
 	r.Model.settings.Reason = why
-	return r, t.chooseCode(ctx, exam, r)
+	return r, errors.Join(t.compareOwn(ctx, exam, r), t.chooseCode(ctx, exam, r))
+}
+
+// compareOwn sets PCA's errors to those of the components of the record's own features
+// alone, where there are others.
+func (t *trainer) compareOwn(ctx context.Context, exam *examiner, r *Result) error {
+	if t.cfg.Own == t.train.Cols {
+		return nil
+	}
+	first := func(m blas32.General) blas32.General {
+		m.Cols = t.cfg.Own
+		return m
+	}
+	pca, err := fitPCA(ctx, NumericLayout(t.cfg.Own), first(t.train), r.Model.dim)
+	if err != nil {
+		return err
+	}
+	own := *exam
+	own.queries = first(exam.queries)
+	z := NewMatrix(own.queries.Rows, pca.dim)
+	if err := encodeParallel(ctx, pca, z, own.queries, own.workers); err != nil {
+		return err
+	}
+	var e Evaluation
+	if err := own.measureError(pca, z, &e); err != nil {
+		return err
+	}
+	units := float64(pca.scale) / float64(r.Model.scale) // errors are of rows standardised alike
+	r.PCA.MSE, r.PCA.MSEInput = e.MSE*units*units, e.MSEInput
+	return nil
 }
 
 // chooseCode measures the int8 code of the model's latents, and gives it up for

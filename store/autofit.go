@@ -125,7 +125,7 @@ func (g *generation) residual(row []float32) (decoded, residual []float32, err e
 		g.model.Round(latent) // for this is what is kept
 	}
 	out := embed.NewMatrix(1, g.fitted.Width())
-	if err := g.model.Decode(out, embed.MatrixOf(latent, g.model.Dim())); err != nil {
+	if err := g.decodeRows(out, embed.MatrixOf(latent, g.model.Dim())); err != nil {
 		return nil, nil, fmt.Errorf("store: %w", err)
 	}
 	return out.Data, g.residualOf(row, out.Data), nil

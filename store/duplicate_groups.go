@@ -46,7 +46,7 @@ func (c *Collection) groups(scan *duplicateScan, threshold float64, keep Keep) (
 // int8 codes only pick candidates: what decides is the latents themselves.
 func (c *Collection) pairsWithin(scan *duplicateScan, threshold float64) ([]scanPair, error) {
 	gen := scan.generation
-	coded := gen != nil && gen.model != nil && c.Config().indexedSpace() == SpaceLatent
+	coded := scan.search.own == nil && gen != nil && gen.model != nil && c.Config().indexedSpace() == SpaceLatent
 	slack := 0.0
 	if coded {
 		// Rounding moves each latent by half a step per coordinate at most.
@@ -54,7 +54,7 @@ func (c *Collection) pairsWithin(scan *duplicateScan, threshold float64) ([]scan
 	}
 	var out []scanPair
 	err := c.view(func(g *ground) error {
-		measure := c.measurer(gen)
+		measure := c.measurer(scan)
 		for _, p := range scan.pairs {
 			if p.distance > threshold+slack && !p.exact {
 				continue
@@ -156,9 +156,9 @@ func (g *generation) group(gr *ground, pairs []scanPair, keep Keep) (DuplicateGr
 // stays for it. Groups may be chains, whose ends are no duplicates of each other:
 // so a point leaves only if it is within the threshold of one that stays, the
 // group's kept point first, then in order of ids.
-func (c *Collection) removals(gen *generation, found *Duplicates) ([]Removed, error) {
+func (c *Collection) removals(scan *duplicateScan, found *Duplicates) ([]Removed, error) {
 	out := []Removed{}
-	measure := c.measurer(gen)
+	gen, measure := scan.generation, c.measurer(scan)
 	err := c.view(func(g *ground) error {
 		for _, group := range found.Groups {
 			kept := []ID{}

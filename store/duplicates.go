@@ -28,6 +28,7 @@ type scanPair struct {
 // threshold's groups can be read.
 type duplicateScan struct {
 	generation *generation
+	search     neighbourSearch
 	seq        uint64 // the last change before the scan began
 	points     int
 	pairs      []scanPair
@@ -53,8 +54,8 @@ func (c *Collection) Deduplicate(ctx context.Context, q DuplicateQuery, dryRun b
 	if err != nil {
 		return nil, err
 	}
-	out := &Deduplication{DryRun: dryRun, Threshold: found.Threshold, Points: found.Points}
-	if out.Removed, err = c.removals(scan.generation, found); err != nil || dryRun || len(out.Removed) == 0 {
+	out := &Deduplication{DryRun: dryRun, Method: found.Method, Threshold: found.Threshold, Points: found.Points}
+	if out.Removed, err = c.removals(scan, found); err != nil || dryRun || len(out.Removed) == 0 {
 		return out, err
 	}
 	r := &request{duplicates: out.Removed, notAfter: scan.seq, done: make(chan struct{})}
@@ -94,7 +95,7 @@ func (c *Collection) findDuplicates(ctx context.Context, q DuplicateQuery) (*Dup
 	if err != nil {
 		return nil, nil, err
 	}
-	out := &Duplicates{Points: scan.points, Groups: []DuplicateGroup{}}
+	out := &Duplicates{Method: scan.search.method, Points: scan.points, Groups: []DuplicateGroup{}}
 	if q.Threshold != nil {
 		out.Threshold = *q.Threshold
 	} else {
@@ -110,23 +111,23 @@ func (c *Collection) findDuplicates(ctx context.Context, q DuplicateQuery) (*Dup
 // scanDuplicates finds every point's nearest neighbours, and the points whose
 // bytes are the same.
 func (c *Collection) scanDuplicates(ctx context.Context, gen *generation, allow *index.Bitmap) (*duplicateScan, error) {
-	scan := &duplicateScan{generation: gen, seq: c.published.Load()}
+	scan := &duplicateScan{generation: gen, search: neighbourSearch{method: MethodInput}, seq: c.published.Load()}
 	if gen.fitted == nil {
 		return scan, gen.broken
 	}
-	search, err := c.duplicateSearch(ctx, gen, allow)
-	if err != nil {
+	var err error
+	if scan.search, err = c.duplicateSearch(ctx, gen, allow); err != nil {
 		return nil, err
 	}
 	firstWith := make(map[[16]byte]uint32)
 	near := make(map[[2]uint32]float64)
 	err = c.eachPoint(ctx, allow, func(chunk []storedPoint) error {
 		scan.points += len(chunk)
-		_, z, err := gen.rowsOf(chunk, c.opts.Workers, false)
+		z, err := scan.search.rowsOf(chunk)
 		if err != nil {
 			return err
 		}
-		lists, err := c.neighbourLists(gen, search, allow, z, len(chunk))
+		lists, err := c.neighbourLists(scan.search, allow, z, len(chunk))
 		if err != nil {
 			return err
 		}
@@ -157,7 +158,7 @@ func (c *Collection) scanDuplicates(ctx context.Context, gen *generation, allow 
 	if err != nil {
 		return nil, err
 	}
-	return scan, c.addPairs(gen, scan, near)
+	return scan, c.addPairs(scan, near)
 }
 
 // duplicateMetric is how duplicates are measured in input space: by the
@@ -170,39 +171,51 @@ func (c Config) duplicateMetric() Metric {
 	return c.Metric
 }
 
-// neighbourSearch finds the neighbours of what an index holds of a point.
+// neighbourSearch finds the neighbours of points.
 type neighbourSearch struct {
+	method DuplicateMethod
 	metric Metric
+	width  int
+	// rowsOf are the rows that points are searched by.
+	rowsOf func(chunk []storedPoint) ([]float32, error)
 	find   func(row []float32, p index.Params) ([]index.Hit, error)
+	// own holds the rows, where they are no generation's and decide; else nil.
+	own index.Index
 }
 
-// duplicateSearch searches the generation, or an exact index of its own where
-// the generation's is by Dot.
+// duplicateSearch searches what the head gives or, where there is none, the generation, or
+// an exact index of its own where the generation's is by Dot.
 func (c *Collection) duplicateSearch(ctx context.Context, gen *generation, allow *index.Bitmap) (neighbourSearch, error) {
-	metric := gen.metric(c.Config())
-	if metric != Dot {
-		return neighbourSearch{metric, func(row []float32, p index.Params) ([]index.Hit, error) { return gen.nearest(nil, row, p, c) }}, nil
+	if gen.head != nil && !gen.latentOnly {
+		return c.copySearch(ctx, gen, allow)
 	}
-	flat, err := index.Flat.New(index.Config{Dim: gen.width(), Metric: Euclid})
+	search := neighbourSearch{method: MethodInput, metric: gen.metric(c.Config()), width: gen.width()}
+	if gen.model != nil && c.Config().indexedSpace() == SpaceLatent {
+		search.method = MethodLatent
+	}
+	search.rowsOf = func(chunk []storedPoint) ([]float32, error) {
+		_, z, err := gen.rowsOf(chunk, c.opts.Workers, false)
+		return z, err
+	}
+	if search.metric != Dot {
+		search.find = func(row []float32, p index.Params) ([]index.Hit, error) { return gen.nearest(nil, row, p, c) }
+		return search, nil
+	}
+	flat, err := index.Flat.New(index.Config{Dim: search.width, Metric: Euclid})
 	if err != nil {
-		return neighbourSearch{}, err
+		return search, err
 	}
-	err = c.eachRow(ctx, gen, allow, func(chunk []storedPoint, rows []float32) error {
-		d := gen.width()
-		for i, r := range chunk {
-			if err := flat.Upsert(r.slot, rows[i*d:(i+1)*d]); err != nil {
-				return err
-			}
-		}
-		return nil
+	search.metric = Euclid
+	search.find = func(row []float32, p index.Params) ([]index.Hit, error) { return flat.Search(nil, row, p) }
+	return search, c.eachRow(ctx, gen, allow, func(chunk []storedPoint, rows []float32) error {
+		return upsertRows(flat, chunk, rows)
 	})
-	return neighbourSearch{Euclid, func(row []float32, p index.Params) ([]index.Hit, error) { return flat.Search(nil, row, p) }}, err
 }
 
 // neighbourLists searches for the neighbours of a chunk's points by what the
 // index holds; distances are for people, not squared.
-func (c *Collection) neighbourLists(gen *generation, search neighbourSearch, allow *index.Bitmap, z []float32, n int) ([][]index.Hit, error) {
-	d := gen.width()
+func (c *Collection) neighbourLists(search neighbourSearch, allow *index.Bitmap, z []float32, n int) ([][]index.Hit, error) {
+	d := search.width
 	lists, errs := make([][]index.Hit, n), make([]error, n)
 	inParallel(c.opts.Workers, n, func(i int) {
 		lists[i], errs[i] = search.find(z[i*d:(i+1)*d], index.Params{K: duplicateNeighbours + 1, EF: 64, Allow: allow})
@@ -220,7 +233,7 @@ func (c *Collection) neighbourLists(gen *generation, search neighbourSearch, all
 
 // addPairs adds the near pairs to the scan, measured as the collection's space
 // does: a vector collection's in input space.
-func (c *Collection) addPairs(gen *generation, scan *duplicateScan, near map[[2]uint32]float64) error {
+func (c *Collection) addPairs(scan *duplicateScan, near map[[2]uint32]float64) error {
 	keys := make([][2]uint32, 0, len(near))
 	for k := range near {
 		keys = append(keys, k)
@@ -228,11 +241,12 @@ func (c *Collection) addPairs(gen *generation, scan *duplicateScan, near map[[2]
 	slices.SortFunc(keys, func(a, b [2]uint32) int {
 		return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]))
 	})
+	gen := scan.generation
 	remeasure := gen.model != nil && c.Config().defaultSpace() == SpaceInput
 	if remeasure {
 		scan.usual = scan.usual[:0]
 	}
-	measure := c.measurer(gen)
+	measure := c.measurer(scan)
 	perPoint := make(map[uint32][]float64)
 	return c.view(func(g *ground) error {
 		for _, k := range keys {
@@ -261,13 +275,17 @@ func (c *Collection) addPairs(gen *generation, scan *duplicateScan, near map[[2]
 // measureFunc measures two slots; ok is false if one of them holds no point.
 type measureFunc func(g *ground, a, b uint32) (d float64, ok bool, err error)
 
-// measurer returns a function that measures two slots in the collection's
-// default space, latents as encoded rather than as rounded to int8: different
-// records may share a code. ok is false if one of them is gone. It keeps the
-// rows it has seen last.
-func (c *Collection) measurer(gen *generation) measureFunc {
+// measurer returns a function that measures two slots by the rows of the search, where
+// these decide, and else in the collection's default space, latents as encoded rather than
+// as rounded to int8: different records may share a code. ok is false if one of them is
+// gone. It keeps the rows it has seen last.
+func (c *Collection) measurer(scan *duplicateScan) measureFunc {
+	gen := scan.generation
 	if gen == nil || gen.fitted == nil {
 		return nil // there are no points to measure
+	}
+	if scan.search.own != nil {
+		return scan.search.measureOwn
 	}
 	cfg := c.Config()
 	metric := gen.metric(cfg)
@@ -309,4 +327,13 @@ func (c *Collection) measurer(gen *generation) measureFunc {
 		}
 		return distanceOf(metric, kernel(x, y)), true, nil
 	}
+}
+
+// measureOwn measures two slots by the rows of the search.
+func (s *neighbourSearch) measureOwn(_ *ground, a, b uint32) (float64, bool, error) {
+	x, y := make([]float32, s.width), make([]float32, s.width)
+	if !s.own.Row(x, a) || !s.own.Row(y, b) {
+		return 0, false, nil
+	}
+	return distanceOf(s.metric, s.metric.Kernel()(x, y)), true, nil
 }

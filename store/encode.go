@@ -60,9 +60,9 @@ func (g *generation) encodeTo(dst, rows []float32) ([]float32, error) {
 	m := embed.MatrixOf(rows, g.fitted.Width())
 	n := m.Rows * g.model.Dim()
 	z := embed.MatrixOf(slices.Grow(dst[:0], n)[:n], g.model.Dim())
-	err := g.model.Encode(z, m)
+	err := g.encodeRows(z, m)
 	if errors.Is(err, embed.ErrData) {
-		err = drawnIn(z, m, g.model.Encode)
+		err = drawnIn(z, m, g.encodeRows)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)

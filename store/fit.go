@@ -272,7 +272,8 @@ func (r *fitRun) make(ctx context.Context) (_ *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := gen.seal(result); err != nil {
+	gen.model = result.Model
+	if err := errors.Join(r.trainHead(ctx, gen, sample), gen.seal()); err != nil {
 		return nil, err
 	}
 	gen.latentOnly = c.Config().DropOriginals
@@ -343,26 +344,22 @@ func (r *fitRun) train(ctx context.Context, gen *generation, sample *fitSample) 
 			}
 		})
 	}
-	result, err := embed.Train(ctx, gen.fitted.Layout(), sample.rows, tc)
+	rows := lifted(gen.fitted, sample.rows, tc.Workers)
+	if rows.Cols > sample.rows.Cols {
+		tc.Own = sample.rows.Cols
+	}
+	result, err := embed.Train(ctx, modelLayout(gen.fitted), rows, tc)
 	if errors.Is(err, embed.ErrData) {
 		return nil, fmt.Errorf("%w: %w", ErrTooFew, err)
 	}
 	return result, err
 }
 
-// seal gives the generation its trained model and their common hash.
-func (g *generation) seal(result *embed.Result) error {
-	g.model = result.Model
-	model, err := g.model.MarshalBinary()
-	if err != nil {
-		return err
-	}
-	fitted, err := g.fitted.MarshalBinary()
-	if err != nil {
-		return err
-	}
-	g.hash = hashOf(model, fitted)
-	return nil
+// seal gives the generation the hash of what it has learned.
+func (g *generation) seal() error {
+	b, err := g.learned()
+	g.hash = hashOf(b.model, b.fitted, b.head)
+	return err
 }
 
 func (r *fitRun) encode(ctx context.Context, gen *generation) error {

@@ -39,7 +39,7 @@ func (r *fitRun) sample(ctx context.Context, gen *generation) (*fitSample, error
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	width := gen.fitted.Width()
-	if most := maxSampleBytes / 4 / width; len(slots) > most {
+	if most := maxSampleBytes / 4 / modelLayout(gen.fitted).Width(); len(slots) > most {
 		if slots, err = c.sampleSlots(ctx, most, r.seed()); err != nil {
 			return nil, err
 		}

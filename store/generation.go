@@ -48,7 +48,9 @@ type generation struct {
 	number uint64
 	fitted source.Fitted
 	model  *embed.Model // nil for generation 0
-	// hash is the SHA-256 of model and front end: what derived files must name.
+	// head tells copies of records; nil where there is none.
+	head *embed.Head
+	// hash is the SHA-256 of model, front end and head: what derived files must name.
 	hash   [32]byte
 	report *Report
 	// fitStats are what answers need of the fit; see fitStats.
@@ -204,11 +206,12 @@ func (g *generation) rowsOfSlot(gr *ground, slot uint32, wanted bool) (feature, 
 	return g.rowsOf([]storedPoint{p}, 1, wanted)
 }
 
-// hashOf names a model with its front end.
-func hashOf(model, fitted []byte) [32]byte {
+// hashOf names a model with its front end and, where it has one, its head.
+func hashOf(model, fitted, head []byte) [32]byte {
 	h := sha256.New()
 	h.Write(model)
 	h.Write(fitted)
+	h.Write(head)
 	return [32]byte(h.Sum(nil))
 }
 
@@ -227,7 +230,7 @@ func newGenerationZero(cfg Config, records iter.Seq2[[]byte, error]) (*generatio
 	if err != nil {
 		return nil, err
 	}
-	g.hash = hashOf(nil, state)
+	g.hash = hashOf(nil, state, nil)
 	g.index, err = index.Flat.New(index.Config{Dim: g.fitted.Width(), Metric: cfg.Metric})
 	return g, err
 }

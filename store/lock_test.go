@@ -100,7 +100,7 @@ func newerModel(t *testing.T, dir string) {
 		b := g.models.Bucket(seqKey(1))
 		model := slices.Clone(b.Get(keyModel))
 		binary.LittleEndian.PutUint32(model[8:], 99)
-		sum := hashOf(model, b.Get(keyFitted))
+		sum := hashOf(model, b.Get(keyFitted), b.Get(keyHead))
 		info.SHA256 = sum[:]
 		data, err := json.Marshal(info)
 		return errors.Join(err, b.Put(keyModel, model), b.Put(keyInfo, sealed(data)))

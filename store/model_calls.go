@@ -99,7 +99,7 @@ func (c *Collection) Decode(ctx context.Context, latents ...[]float32) (generati
 		copy(embed.Row(z, i), l)
 	}
 	rows := embed.NewMatrix(len(latents), gen.fitted.Width())
-	if err := gen.model.Decode(rows, z); err != nil {
+	if err := gen.decodeRows(rows, z); err != nil {
 		return 0, nil, invalidCause("latents", err)
 	}
 	records = make([]any, rows.Rows)

@@ -19,8 +19,23 @@ import (
 var (
 	keyModel  = []byte("model")
 	keyFitted = []byte("fitted")
+	keyHead   = []byte("head") // absent where there is none
 	keyInfo   = []byte("info")
 )
+
+// learnedBytes are what a generation has learned, as it is kept.
+type learnedBytes struct{ model, fitted, head []byte }
+
+func (g *generation) learned() (b learnedBytes, err error) {
+	if b.model, err = g.model.MarshalBinary(); err != nil {
+		return b, err
+	}
+	if b.fitted, err = g.fitted.MarshalBinary(); err != nil || g.head == nil {
+		return b, err
+	}
+	b.head, err = g.head.MarshalBinary()
+	return b, err
+}
 
 // modelInfo is what is kept beside a model's bytes. It is ground state: the
 // report's measurements cannot be made again without training again.
@@ -37,11 +52,7 @@ func (g *ground) putModel(gen *generation) error {
 	if err != nil {
 		return err
 	}
-	model, err := gen.model.MarshalBinary()
-	if err != nil {
-		return err
-	}
-	fitted, err := gen.fitted.MarshalBinary()
+	learned, err := gen.learned()
 	if err != nil {
 		return err
 	}
@@ -49,7 +60,10 @@ func (g *ground) putModel(gen *generation) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.Put(keyModel, model), b.Put(keyFitted, fitted), b.Put(keyInfo, sealed(info)))
+	if learned.head != nil {
+		err = b.Put(keyHead, learned.head)
+	}
+	return errors.Join(err, b.Put(keyModel, learned.model), b.Put(keyFitted, learned.fitted), b.Put(keyInfo, sealed(info)))
 }
 
 func (g *ground) modelInfo(number uint64) (modelInfo, error) {
@@ -75,9 +89,9 @@ func (g *ground) generation(number uint64) (*generation, error) {
 		return nil, err
 	}
 	b := g.models.Bucket(seqKey(number))
-	model, fitted := b.Get(keyModel), b.Get(keyFitted)
+	model, fitted, head := b.Get(keyModel), b.Get(keyFitted), b.Get(keyHead)
 	gen := &generation{number: number, report: info.Report, stats: info.Stats, tail: newTail()}
-	if gen.hash = hashOf(model, fitted); string(gen.hash[:]) != string(info.SHA256) {
+	if gen.hash = hashOf(model, fitted, head); string(gen.hash[:]) != string(info.SHA256) {
 		return nil, fmt.Errorf("%w: model of generation %d fails its checksum", ErrCorrupt, number)
 	}
 	if gen.model, err = embed.UnmarshalModel(model); err != nil {
@@ -85,6 +99,11 @@ func (g *ground) generation(number uint64) (*generation, error) {
 	}
 	if gen.fitted, err = source.UnmarshalFitted(fitted); err != nil {
 		return nil, modelError(number, err)
+	}
+	if head != nil {
+		if gen.head, err = embed.UnmarshalHead(head); err != nil {
+			return nil, modelError(number, err)
+		}
 	}
 	return gen, nil
 }

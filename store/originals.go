@@ -286,9 +286,9 @@ func part(m blas32.General, i int) blas32.General {
 // decodePiece decodes some latents. Every latent that is stored has a row, as every row has
 // a latent: one that lies so far out that its row overflows is drawn in.
 func (g *generation) decodePiece(to, from blas32.General) error {
-	err := g.model.Decode(to, from)
+	err := g.decodeRows(to, from)
 	if errors.Is(err, embed.ErrData) {
-		err = drawnIn(to, from, g.model.Decode)
+		err = drawnIn(to, from, g.decodeRows)
 	}
 	return err
 }

@@ -30,13 +30,15 @@ type Report struct {
 	HeldOut  int `json:"held_out"`
 	Examined int `json:"examined"`
 	// MSE is the mean squared error per feature in standardised space, MSEInput
-	// in the record's own units.
+	// in the record's own units. Both are of the feature row, and PCA's of PCA of that
+	// alone, which a model that sees more of a record (pictures by shape) may lose to.
 	MSE      Versus `json:"mse"`
 	MSEInput Versus `json:"mse_input"`
 	// RecallAt10, 50 and 100 are the share of a point's true 10 neighbours in
-	// input space among its first 10, 50 and 100 in latent space. Of pairs they are the
-	// share of points whose one side finds the other among the first 10, 50 and 100, the
-	// mean of both ways, and PCA's is canonical correlation's.
+	// input space, or by all that the model sees where that is more, among its first 10,
+	// 50 and 100 in latent space. Of pairs they are the share of points whose one side finds
+	// the other among the first 10, 50 and 100, the mean of both ways, and PCA's is canonical
+	// correlation's.
 	RecallAt10  Versus `json:"recall_at_10"`
 	RecallAt50  Versus `json:"recall_at_50"`
 	RecallAt100 Versus `json:"recall_at_100"`

@@ -53,7 +53,7 @@ func (c *Collection) Sample(ctx context.Context, q SampleQuery) (*Samples, error
 	for i := range q.N {
 		mixture.Draw(embed.Row(z, i), rng)
 	}
-	if err := gen.model.Decode(rows, z); err != nil {
+	if err := gen.decodeRows(rows, z); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	out := &Samples{Generation: gen.number}

@@ -175,6 +175,30 @@ func readDigits(path string) (rows blas32.General, err error) {
 	return rows, nil
 }
 
+// readLabels reads one of MNIST's files of labels.
+func readLabels(path string) ([]int, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	raw, err := io.ReadAll(z)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	if len(raw) < 8 || binary.BigEndian.Uint32(raw) != 0x801 {
+		return nil, fmt.Errorf("%s holds no labels of MNIST", path)
+	}
+	labels := make([]int, len(raw)-8)
+	for i, l := range raw[8:] {
+		labels[i] = int(l)
+	}
+	return labels, nil
+}
+
 // writeRows writes matrices as little-endian float32, one row after another.
 func writeRows(path string, matrices ...blas32.General) error {
 	f, err := os.Create(path)

@@ -52,6 +52,9 @@ func (s *sources) parts() []sourcesPart {
 		{"3", s.audio},
 		{"4", s.tables},
 		{"5", s.curve},
+		{"2", s.images},
+		{"3", s.audio},
+		{"4", s.tables},
 		{"6", s.pairs},
 		{"7", s.importing},
 	}

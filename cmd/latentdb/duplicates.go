@@ -77,7 +77,7 @@ func (a *app) printDuplicates(d store.Duplicates) error {
 	if err := t.print(a.stdout); err != nil {
 		return err
 	}
-	return a.printf("\n%d groups among %d points; pairs within %s link them\n", len(d.Groups), d.Points, short(d.Threshold))
+	return a.printf("\n%d groups among %d points; pairs within %s by %s link them\n", len(d.Groups), d.Points, short(d.Threshold), d.Method)
 }
 
 // othersText names the points of a group that would go.
@@ -110,5 +110,5 @@ func (a *app) printRemoved(d store.Deduplication) error {
 	if d.DryRun {
 		verb = "would be removed"
 	}
-	return a.printf("\n%d of %d points %s; pairs within %s link the groups\n", len(d.Removed), d.Points, verb, short(d.Threshold))
+	return a.printf("\n%d of %d points %s; pairs within %s by %s link the groups\n", len(d.Removed), d.Points, verb, short(d.Threshold), d.Method)
 }

@@ -36,6 +36,8 @@ type importFlags struct {
 	kind                    string
 	pair                    []string // kinds of the sides of a pair
 	width, height, channels int
+	likeness                string
+	mirrored                bool
 	audio                   audioFlags
 	distance, dim           string
 	encoder, engine, rows   string
@@ -126,6 +128,8 @@ func (f *importFlags) register(flags *pflag.FlagSet) {
 	flags.IntVar(&f.width, "width", 0, "new image collection: width images are brought to (default: that of an array's images, or 32)")
 	flags.IntVar(&f.height, "height", 0, "new image collection: height images are brought to")
 	flags.IntVar(&f.channels, "channels", 0, "new image collection: 1 (grey) or 3 (default: by the first images)")
+	flags.StringVar(&f.likeness, "likeness", "", "new image collection: what near latents have in common, pixels or shape (default: each fit decides)")
+	flags.BoolVar(&f.mirrored, "mirrored", false, "new image collection: a picture and its mirror image may be duplicates")
 	f.audio.register(flags)
 	flags.StringVar(&f.distance, "distance", "", "new vector collection: euclid, cosine, dot or manhattan, also as --metric (default euclid)")
 	flags.StringVar(&f.dim, "dim", "", `new collection: latent size, a number or "auto"`)
@@ -169,6 +173,7 @@ func (f *importFlags) check() error {
 		inRange("width", f.width, 0, source.MaxRowSide),
 		inRange("height", f.height, 0, source.MaxRowSide),
 		inRange("channels", f.channels, 0, 3),
+		oneOf("likeness", f.likeness, string(source.LikePixels), string(source.LikeShape)),
 		f.audio.check(),
 	)
 }
@@ -243,6 +248,12 @@ func (f *importFlags) sourceFor(first bulk.Row, format bulk.Format) (map[string]
 	spec["width"], spec["height"] = width, height
 	if f.channels > 0 {
 		spec["channels"] = f.channels
+	}
+	if f.likeness != "" {
+		spec["likeness"] = f.likeness
+	}
+	if f.mirrored {
+		spec["mirrored"] = true
 	}
 	return spec, nil
 }

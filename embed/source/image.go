@@ -3,6 +3,8 @@ package source
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -37,7 +39,32 @@ type Image struct {
 	// Channels is 1 (grey) or 3 (RGB); 0 means 3 if one of the first images
 	// has colour, else 1.
 	Channels int `json:"channels,omitempty"`
+	// Likeness is what near latents have in common: LikePixels or LikeShape. Empty
+	// means that each fit decides: shape in colour, and in grey while there are fewer
+	// than DensePictures. See Lifted.
+	Likeness Likeness `json:"likeness,omitempty"`
+	// Mirrored tells that a picture and its mirror image, left for right, may be copies
+	// of each other. Default false: letters and digits are not.
+	Mirrored bool `json:"mirrored,omitempty"`
 }
+
+// Likeness is what makes two pictures alike to the model. Errors and the space
+// "input" are of pixels either way.
+type Likeness string
+
+const (
+	// LikePixels brings pictures together whose pixels are alike one by one. Latents
+	// then hold the neighbours by pixels, and pictures are reconstructed best.
+	LikePixels Likeness = "pixels"
+	// LikeShape brings pictures together whose edges and coarse colours are alike: of
+	// the same kind of thing, more often than by pixels.
+	LikeShape Likeness = "shape"
+)
+
+// DensePictures is how many grey pictures there are at least before pixels decide
+// where nothing else was asked for: among so many, a picture's nearest by pixels
+// mostly show the same thing.
+const DensePictures = 10_000
 
 // Kind is "image".
 func (m Image) Kind() string { return "image" }
@@ -71,6 +98,9 @@ func (m Image) check() error {
 	if m.Channels != 0 && m.Channels != 1 && m.Channels != 3 {
 		return fmt.Errorf("%w: image channels %d, want 1, 3, or 0 to decide", ErrSpec, m.Channels)
 	}
+	if m.Likeness != "" && m.Likeness != LikePixels && m.Likeness != LikeShape {
+		return fmt.Errorf("%w: image likeness %q, want %q, %q, or none to decide", ErrSpec, m.Likeness, LikePixels, LikeShape)
+	}
 	if n := m.Width * m.Height * max(m.Channels, 1); n > MaxFeatures {
 		return fmt.Errorf("%w: image of %d x %d with %d channels has %d features, the limit is %d",
 			ErrSpec, m.Width, m.Height, max(m.Channels, 1), n, MaxFeatures)
@@ -94,15 +124,52 @@ func (m Image) Marshal(record any) ([]byte, error) {
 // Unmarshal returns the encoded bytes.
 func (m Image) Unmarshal(stored []byte) (any, error) { return bytes.Clone(stored), nil }
 
-// Fit reads no samples: the model has its own mean and scale.
-func (m Image) Fit(iter.Seq2[[]byte, error]) (Fitted, error) {
+// Fit counts the samples, where that decides what pictures are alike by, and looks
+// at none: the model has its own mean and scale.
+func (m Image) Fit(samples iter.Seq2[[]byte, error]) (Fitted, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
 	if m.Channels == 0 {
 		return nil, fmt.Errorf("%w: image channels are not resolved", ErrSpec)
 	}
-	return fittedImage{m}, nil
+	likeness := m.Likeness
+	if likeness == "" {
+		likeness = LikeShape
+		dense, err := m.dense(samples)
+		if err != nil {
+			return nil, err
+		}
+		if dense {
+			likeness = LikePixels
+		}
+	}
+	return m.fitted(likeness), nil
+}
+
+// dense tells whether pictures are grey and so many that pixels tell what is alike.
+func (m Image) dense(samples iter.Seq2[[]byte, error]) (bool, error) {
+	if m.Channels != 1 || samples == nil {
+		return false, nil
+	}
+	n := 0
+	for _, err := range samples {
+		if err != nil {
+			return false, err
+		}
+		if n++; n == DensePictures {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (m Image) fitted(likeness Likeness) fittedImage {
+	f := fittedImage{spec: m, likeness: likeness, lift: lift{pixels: m.Width * m.Height * m.Channels}, copies: newThumbnails(m)}
+	if likeness == LikeShape {
+		f.lift = newLift(m)
+	}
+	return f
 }
 
 // encodedImage is the encoded form of any record that is an image.
@@ -153,14 +220,50 @@ func decodeRecord(record any) (image.Image, error) {
 	return decodeImage(encoded)
 }
 
-// fittedImage has no state of its own.
-type fittedImage struct{ spec Image }
+// fittedImage is an image's front end. Rows are pixels; what the model sees of them
+// is up to what is alike.
+type fittedImage struct {
+	spec     Image
+	likeness Likeness
+	lift     lift
+	copies   thumbnails
+}
 
-func (f fittedImage) Spec() Spec                     { return f.spec }
-func (f fittedImage) Width() int                     { return f.spec.Width * f.spec.Height * f.spec.Channels }
-func (f fittedImage) Layout() embed.Layout           { return embed.NumericLayout(f.Width()) }
-func (f fittedImage) InputScale() []float32          { return nil }
-func (f fittedImage) MarshalBinary() ([]byte, error) { return marshalFitted(f.spec, nil) }
+// imageState is what a fit decides.
+type imageState struct {
+	Likeness Likeness `json:"likeness"`
+}
+
+func (f fittedImage) Spec() Spec              { return f.spec }
+func (f fittedImage) Width() int              { return f.lift.pixels }
+func (f fittedImage) Layout() embed.Layout    { return embed.NumericLayout(f.Width()) }
+func (f fittedImage) InputScale() []float32   { return nil }
+func (f fittedImage) Lift(dst, row []float32) { f.lift.fill(dst, row) }
+
+// ModelLayout is of pixels alone where they decide what is alike.
+func (f fittedImage) ModelLayout() embed.Layout { return embed.NumericLayout(f.lift.width()) }
+
+func (f fittedImage) MarshalBinary() ([]byte, error) {
+	return marshalFitted(f.spec, imageState{f.likeness})
+}
+
+// restoreImage reads a state; before there was one, pixels decided.
+func restoreImage(spec Spec, state json.RawMessage) (Fitted, error) {
+	m, ok := spec.(Image)
+	if !ok || m.Channels == 0 {
+		return nil, errors.New("image channels are not resolved")
+	}
+	s := imageState{LikePixels}
+	if len(state) > 0 {
+		if err := decodeStrict(state, &s); err != nil {
+			return nil, err
+		}
+	}
+	if s.Likeness != LikePixels && s.Likeness != LikeShape {
+		return nil, fmt.Errorf("likeness %q is unknown", s.Likeness)
+	}
+	return m.fitted(s.Likeness), nil
+}
 
 // Row decodes and resizes the image.
 func (f fittedImage) Row(dst []float32, stored []byte) error {

@@ -29,7 +29,7 @@ type kind struct {
 // kinds are the sources there are, in the order error messages list them.
 var kinds = []kind{
 	{"vector", plainOf[Vector], specOf[Vector], stateless},
-	{"image", plainOf[Image], specOf[Image], stateless},
+	{"image", plainOf[Image], specOf[Image], restoreImage},
 	{"table", plainOf[Table], specOf[Table], restoreTable},
 	{"text", plainOf[Text], specOf[Text], restoreText},
 	{"audio", plainOf[Audio], specOf[Audio], restoreAudio},

@@ -18,7 +18,7 @@ func ExampleParseSpec() {
 	_, err = source.ParseSpec([]byte(`{"kind":"image","width":28,"hight":28}`))
 	fmt.Println(err)
 	// Output:
-	// {Width:28 Height:28 Channels:0} <nil>
+	// {Width:28 Height:28 Channels:0 Likeness: Mirrored:false} <nil>
 	// source: bad source configuration: image: unknown field "hight"
 }
 
