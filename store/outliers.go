@@ -32,6 +32,9 @@ func (c *Collection) Outliers(ctx context.Context, q OutlierQuery) (*Outliers, e
 	if err != nil {
 		return nil, err
 	}
+	if c.points.Load() == 0 {
+		return &Outliers{SuggestedCut: 1, Outliers: []Outlier{}}, nil
+	}
 	pop, err := c.population(ctx, gen)
 	if err != nil {
 		return nil, err

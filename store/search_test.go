@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -280,7 +281,7 @@ func TestEmptyCollections(t *testing.T) {
 	if o, err := c.Outliers(ctx, OutlierQuery{}); err != nil || len(o.Outliers) != 0 {
 		t.Errorf("outliers of nothing: %v, %v", o, err)
 	}
-	if _, err := c.ScoreRecords(ctx, make([]float32, 8)); err != nil {
+	if _, err := c.ScoreRecords(ctx, make([]float32, 8)); !errors.Is(err, ErrTooFew) {
 		t.Errorf("score against nothing: %v", err)
 	}
 	_, err := c.Sample(ctx, SampleQuery{N: 1})
