@@ -83,8 +83,9 @@ func reconstruct(c echo.Context, coll *store.Collection) (any, error) {
 // outliers finds the collection's own, or scores the records it is given.
 func outliers(c echo.Context, coll *store.Collection) (any, error) {
 	var body struct {
-		Limit  *int          `json:"limit"`
-		Filter *store.Filter `json:"filter"`
+		Limit     *int          `json:"limit"`
+		Filter    *store.Filter `json:"filter"`
+		WithParts *bool         `json:"with_parts"`
 		contentBody
 	}
 	if err := readStrict(c, &body); err != nil {
@@ -92,8 +93,8 @@ func outliers(c echo.Context, coll *store.Collection) (any, error) {
 	}
 	ctx := c.Request().Context()
 	if body.given() {
-		if body.Limit != nil || body.Filter != nil {
-			return nil, badRequest("limit: limit and filter do not go with records or vectors, which are all scored")
+		if body.Limit != nil || body.Filter != nil || body.WithParts != nil {
+			return nil, badRequest("limit: limit, filter and with_parts do not go with records or vectors, which are all scored")
 		}
 		records, err := body.parse(coll)
 		if err != nil {
@@ -105,7 +106,7 @@ func outliers(c echo.Context, coll *store.Collection) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return coll.Outliers(ctx, store.OutlierQuery{Limit: limit, Filter: body.Filter})
+	return coll.Outliers(ctx, store.OutlierQuery{Limit: limit, Filter: body.Filter, OmitParts: body.WithParts != nil && !*body.WithParts})
 }
 
 // duplicatesBody asks for groups of duplicates; without a limit for all.

@@ -62,7 +62,7 @@
 //	POST   …/encode                        {"records" | "vectors"}
 //	POST   …/decode                        {"latents"}
 //	POST   …/points/reconstruct            {"ids" | "records" | "vectors"}
-//	POST   …/points/outliers               {"limit", "filter"}, or {"records" | "vectors"}
+//	POST   …/points/outliers               {"limit", "filter", "with_parts"}, or {"records" | "vectors"}
 //	POST   …/points/duplicates             {"threshold", "filter", "keep", "limit"}
 //	POST   …/points/deduplicate            likewise, and "dry_run"
 //	POST   …/points/sample                 {"n", "seed", "like": ids | filter}

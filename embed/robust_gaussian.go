@@ -31,6 +31,10 @@ const (
 type robustGaussian struct {
 	pca  *Model // nil where rows are taken as they are
 	mean []float32
+	// shrinkage is the variance that every direction has besides its own, restScale one by
+	// the deviation of a direction that the components leave out.
+	shrinkage float64
+	restScale float32
 	// axes whiten: their columns are eigenvectors by the root of their variances.
 	axes blas32.General
 }
@@ -42,10 +46,7 @@ func fitRobustGaussian(ctx context.Context, rows blas32.General, workers int) (*
 	}
 	if rows.Cols > gaussianWidth {
 		var err error
-		if g.pca, err = fitPCA(ctx, NumericLayout(rows.Cols), rows, gaussianWidth); err != nil {
-			return nil, err
-		}
-		if rows, err = g.reduce(rows); err != nil {
+		if rows, err = g.fitReduction(ctx, rows); err != nil {
 			return nil, err
 		}
 	}
@@ -65,6 +66,29 @@ func fitRobustGaussian(ctx context.Context, rows blas32.General, workers int) (*
 		core = next
 	}
 	return g, g.take(rows, core)
+}
+
+// fitReduction finds the leading components of wide rows, and reduces the rows to them.
+func (g *robustGaussian) fitReduction(ctx context.Context, rows blas32.General) (reduced blas32.General, err error) {
+	if g.pca, err = fitPCA(ctx, NumericLayout(rows.Cols), rows, gaussianWidth); err != nil {
+		return rows, err
+	}
+	g.restScale = 1
+	if reduced, err = g.reduce(rows); err != nil {
+		return rows, err
+	}
+	// Rows are standardised by one scale, so their mean variance is 1.
+	g.shrinkage = gaussianShrinkage
+	var rest float64
+	for i := range reduced.Rows {
+		r := float64(Row(reduced, i)[gaussianWidth])
+		rest += r * r / float64(reduced.Rows) / float64(rows.Cols-gaussianWidth)
+	}
+	g.restScale = float32(1 / math.Sqrt(rest+g.shrinkage))
+	for i := range reduced.Rows {
+		Row(reduced, i)[gaussianWidth] *= g.restScale
+	}
+	return reduced, nil
 }
 
 // strided is about n of the rows, evenly.
@@ -146,11 +170,17 @@ func (g *robustGaussian) take(rows blas32.General, core []int) error {
 		}
 		trace += covariance.At(i, i)
 	}
+	if g.pca != nil {
+		g.leaveRest(covariance)
+	}
 	values, vectors, err := denseEigenvectors(covariance, d)
 	if err != nil {
 		return err
 	}
-	own := max(gaussianShrinkage*trace/float64(d), math.SmallestNonzeroFloat32)
+	own := g.shrinkage
+	if g.pca == nil {
+		own = max(gaussianShrinkage*trace/float64(d), math.SmallestNonzeroFloat32)
+	}
 	g.axes = NewMatrix(d, d)
 	for k, value := range values {
 		inverse := 1 / math.Sqrt(max(0, value)+own)
@@ -159,6 +189,16 @@ func (g *robustGaussian) take(rows blas32.General, core []int) error {
 		}
 	}
 	return nil
+}
+
+// leaveRest takes how far rows are from the components out of the covariance: it is
+// whitened as it is, and counts from 0.
+func (g *robustGaussian) leaveRest(covariance *mat.SymDense) {
+	for j := range gaussianWidth {
+		covariance.SetSym(j, gaussianWidth, 0)
+	}
+	covariance.SetSym(gaussianWidth, gaussianWidth, max(0, 1-g.shrinkage))
+	g.mean[gaussianWidth] = 0
 }
 
 // distances are the Mahalanobis distances of rows that are reduced.
@@ -261,7 +301,7 @@ func (g *robustGaussian) reduce(rows blas32.General) (blas32.General, error) {
 	out := NewMatrix(rows.Rows, gaussianWidth+1)
 	for i := range rows.Rows {
 		copy(Row(out, i), Row(z, i))
-		out.Data[i*out.Stride+gaussianWidth] = float32(math.Sqrt(squaredDistance(Row(rows, i), Row(back, i)))) / g.pca.Scale()
+		out.Data[i*out.Stride+gaussianWidth] = float32(math.Sqrt(squaredDistance(Row(rows, i), Row(back, i)))) / g.pca.Scale() * g.restScale
 	}
 	return out, nil
 }

@@ -45,6 +45,9 @@ type OutlierQuery struct {
 	// Filter selects the points that may be returned. They are scored against
 	// the whole collection.
 	Filter *Filter
+	// OmitParts leaves out what makes each of them strange, and its neighbours, which
+	// take most of the time where many are asked for.
+	OmitParts bool
 }
 
 // Outliers are a collection's strangest points.

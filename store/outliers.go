@@ -19,11 +19,28 @@ const outlierNeighbours = 10
 // other kinds on latents, and by how badly the model gives it back besides. Score is the
 // share of the collection that is less strange. Cost: about a thousand distances a point
 // once, and then of the points that changed.
-func (c *Collection) Outliers(ctx context.Context, q OutlierQuery) (*Outliers, error) {
-	gen, err := c.watchedGeneration(ctx)
-	if err != nil {
-		return nil, err
+func (c *Collection) Outliers(ctx context.Context, q OutlierQuery) (out *Outliers, err error) {
+	return out, c.whileOriginals(ctx, func(gen *generation) error {
+		out, err = c.outliers(ctx, gen, q)
+		return err
+	})
+}
+
+// whileOriginals calls f with the generation that points are watched by, again if the
+// records went with it meanwhile.
+func (c *Collection) whileOriginals(ctx context.Context, f func(gen *generation) error) error {
+	for attempt := 0; ; attempt++ {
+		gen, err := c.watchedGeneration(ctx)
+		if err != nil {
+			return err
+		}
+		if err = f(gen); !errors.Is(err, ErrNoOriginals) || c.active.Load() == gen || attempt == 3 {
+			return err
+		}
 	}
+}
+
+func (c *Collection) outliers(ctx context.Context, gen *generation, q OutlierQuery) (*Outliers, error) {
 	setDefault(&q.Limit, DefaultLimit)
 	if q.Limit < 1 || q.Limit > MaxLimit {
 		return nil, invalid("limit", "is %d; it must be 1 to %d", q.Limit, MaxLimit)
@@ -48,7 +65,7 @@ func (c *Collection) Outliers(ctx context.Context, q OutlierQuery) (*Outliers, e
 			if allow != nil && !allow.Has(s.slot) {
 				continue
 			}
-			o, ok, err := c.outlier(g, pop, s)
+			o, ok, err := c.outlier(g, pop, s, !q.OmitParts)
 			if err != nil {
 				return err
 			}
@@ -61,7 +78,7 @@ func (c *Collection) Outliers(ctx context.Context, q OutlierQuery) (*Outliers, e
 }
 
 // outlier describes one scored point; ok is false if it is gone by now.
-func (c *Collection) outlier(g *ground, pop *population, s measured) (o Outlier, ok bool, err error) {
+func (c *Collection) outlier(g *ground, pop *population, s measured, explained bool) (o Outlier, ok bool, err error) {
 	e, ok, err := g.entry(s.slot)
 	if err != nil || !ok {
 		return o, false, err
@@ -71,35 +88,48 @@ func (c *Collection) outlier(g *ground, pop *population, s measured) (o Outlier,
 	if o.Payload, err = g.payload(s.slot); err != nil {
 		return o, false, err
 	}
-	gen := pop.watch.generation
-	row, z, err := gen.rowsOfSlot(g, s.slot, true)
+	if !explained {
+		o.Parts, o.Nearest = []Part{}, []Neighbour{}
+		return o, true, nil
+	}
+	o.Parts, o.Nearest, err = c.explainStored(g, pop.watch, s)
+	return o, true, err
+}
+
+// explainStored says what makes a stored point strange, and which others are nearest.
+func (c *Collection) explainStored(g *ground, w *watch, s measured) (parts []Part, nearest []Neighbour, err error) {
+	gen := w.generation
+	p, ok, err := g.point(s.slot)
+	if err != nil || !ok {
+		return nil, nil, err
+	}
+	row, z, err := gen.rowsOf([]storedPoint{p}, 1, true)
 	if err == nil && !gen.latentOnly {
 		z, err = gen.placeOf(row)
 	}
 	if err != nil {
-		return o, false, err
+		return nil, nil, err
 	}
 	hits, err := c.neighbours(gen, z, s.slot)
 	if err != nil {
-		return o, false, err
+		return nil, nil, err
 	}
-	if o.Nearest, err = c.shownNeighbours(g, gen, hits); err != nil {
-		return o, false, err
-	}
-	p, ok, err := g.point(s.slot)
-	if err != nil || !ok {
-		return o, false, err
+	if nearest, err = c.shownNeighbours(g, gen, hits); err != nil {
+		return nil, nil, err
 	}
 	watched, err := gen.watchedRows([]storedPoint{p}, 1)
 	if err != nil {
-		return o, false, err
+		return nil, nil, err
 	}
-	again, err := c.measureChunk(pop.watch, []storedPoint{p}, true) // its nearest too
-	if err != nil {
-		return o, false, err
+	if !gen.byRows() { // its nearest too
+		again, err := c.measureChunk(w, []storedPoint{p}, true)
+		if err != nil {
+			return nil, nil, err
+		}
+		s = again[0]
 	}
-	o.Parts, err = c.explain(g, pop.watch, strangeRow{row, watched, again[0], gen.latentOnly}, hits)
-	return o, true, err
+	parts, err = c.explain(g, w, strangeRow{row, watched, s, gen.latentOnly}, hits)
+	return parts, nearest, err
 }
 
 // watchedGeneration is the active one, fitted unless points are watched by their rows.
@@ -135,11 +165,14 @@ func (c *Collection) neighbours(gen *generation, z []float32, slot uint32) ([]in
 // points that are less strange, so measured. Cost: the distances to 16,384 points at most
 // and one search, for each record; the collection's own points are looked at once, and
 // again when a tenth of them have changed.
-func (c *Collection) ScoreRecords(ctx context.Context, records ...any) (*RecordScores, error) {
-	gen, err := c.watchedGeneration(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (c *Collection) ScoreRecords(ctx context.Context, records ...any) (out *RecordScores, err error) {
+	return out, c.whileOriginals(ctx, func(gen *generation) error {
+		out, err = c.scoreRecords(ctx, gen, records)
+		return err
+	})
+}
+
+func (c *Collection) scoreRecords(ctx context.Context, gen *generation, records []any) (*RecordScores, error) {
 	rows, err := c.newRows(gen, records)
 	if err != nil {
 		return nil, err

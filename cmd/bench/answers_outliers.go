@@ -191,7 +191,7 @@ func (l *labelled) among(ctx context.Context) (scores []float64, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	found, err := c.Outliers(ctx, store.OutlierQuery{Limit: store.MaxLimit})
+	found, err := c.Outliers(ctx, store.OutlierQuery{Limit: store.MaxLimit, OmitParts: true})
 	if err != nil {
 		return nil, err
 	}

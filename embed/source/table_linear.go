@@ -1,7 +1,5 @@
 package source
 
-import "fmt"
-
 // Linear is a Fitted whose rows bend numbers, which serves likeness, and which can give
 // them straight as well: how far out a value lies is told by the value itself.
 type Linear interface {
@@ -13,30 +11,21 @@ type Linear interface {
 // LinearRow is Row, with a number's feature the standard deviations that it lies above
 // the least of the fit.
 func (f *fittedTable) LinearRow(dst []float32, stored []byte) error {
-	if err := f.Row(dst, stored); err != nil {
+	if err := checkRow(dst, f.Width()); err != nil {
 		return err
 	}
-	record, err := decodeTableRecord(stored)
-	if err != nil {
-		return err
-	}
-	for i, features := range f.columns {
-		numeric, ok := features.(*numericFeatures)
-		if !ok {
-			continue
+	return f.eachValue(stored, func(i int, v any) {
+		run := f.run(dst, i)
+		clear(run)
+		f.columns[i].encode(run, v)
+		if numeric, ok := f.columns[i].(*numericFeatures); ok {
+			x := numeric.inverse(0) // of a missing value the column's middle
+			if v != nil {
+				x = toFloat(v)
+			}
+			run[0] = numeric.linear(x)
 		}
-		c := &f.spec.Columns[i]
-		v, err := c.normal(record[c.Name])
-		if err != nil {
-			return fmt.Errorf("%w: column %q: %w", ErrRecord, c.Name, err)
-		}
-		if v != nil {
-			f.run(dst, i)[0] = numeric.linear(toFloat(v))
-		} else {
-			f.run(dst, i)[0] = numeric.linear(numeric.inverse(0))
-		}
-	}
-	return nil
+	})
 }
 
 // linear is how many standard deviations x lies above the least value of the fit.

@@ -177,6 +177,16 @@ func (f *fittedTable) Row(dst []float32, stored []byte) error {
 	if err := checkRow(dst, f.Width()); err != nil {
 		return err
 	}
+	return f.eachValue(stored, func(i int, v any) {
+		run := f.run(dst, i)
+		clear(run)
+		f.columns[i].encode(run, v)
+	})
+}
+
+// eachValue calls visit with the value of every column of a stored record, as the column
+// takes it.
+func (f *fittedTable) eachValue(stored []byte, visit func(i int, v any)) error {
 	record, err := decodeTableRecord(stored)
 	if err != nil {
 		return err
@@ -187,9 +197,7 @@ func (f *fittedTable) Row(dst []float32, stored []byte) error {
 		if err != nil {
 			return fmt.Errorf("%w: column %q: %w", ErrRecord, c.Name, err)
 		}
-		run := f.run(dst, i)
-		clear(run)
-		f.columns[i].encode(run, v)
+		visit(i, v)
 	}
 	return nil
 }
