@@ -192,7 +192,7 @@ func (s *sources) photographs(ctx context.Context) error {
 
 // collectionOf stores and fits pictures.
 func (s *sources) collectionOf(ctx context.Context, db *store.DB, p *pictures, spec source.Image, dim int) (*store.Collection, error) {
-	coll, err := db.CreateCollection(ctx, "pictures", store.Config{Source: spec, Dim: dim})
+	coll, err := db.CreateCollection(ctx, "pictures", store.Config{Source: spec, Dim: dim, Rows: store.RowsMemory})
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +226,7 @@ func (s *sources) named(ctx context.Context, p *pictures, spec source.Image, dim
 	if err != nil {
 		return 0, 0, errors.Join(err, db.Close())
 	}
-	const mostByPixels = 1000 // exact scans take long
+	const mostByPixels = 1000 // exact scans of all pixels take long
 	latent, err = p.namedIn(ctx, coll, store.Query{Space: store.SpaceLatent}, len(p.records))
 	if err == nil {
 		pixels, err = p.namedIn(ctx, coll, store.Query{Space: store.SpaceInput, Exact: true}, mostByPixels)
