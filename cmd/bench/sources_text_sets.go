@@ -20,18 +20,28 @@ type textSet struct {
 	spam int
 }
 
-// first is the set's first n texts, or pairs.
-func (s textSet) first(n int) textSet {
+// part is the set's texts, or pairs, from one on to before another.
+func (s textSet) part(from, to int) textSet {
 	if s.alike != nil {
-		pairs := len(s.alike)
-		n = min(n, pairs)
-		s.texts = append(s.texts[:n:n], s.texts[pairs:pairs+n]...)
-		s.alike = s.alike[:n]
+		second := s.texts[len(s.alike):]
+		s.texts = append(s.texts[from:to:to], second[from:to]...)
+		s.alike = s.alike[from:to]
 		return s
 	}
-	n = min(n, len(s.texts))
-	s.texts, s.labels = s.texts[:n], s.labels[:n]
+	s.texts, s.labels = s.texts[from:to], s.labels[from:to]
 	return s
+}
+
+// disjoint are parts of n: so many that some two thousand are scored in all, for few
+// hundred tell little. All of a set that has no more is one part.
+func (s textSet) disjoint(n int) []textSet {
+	const scored = 2000
+	n = min(n, s.size())
+	parts := make([]textSet, max(1, min(scored/n, s.size()/n)))
+	for i := range parts {
+		parts[i] = s.part(i*n, (i+1)*n)
+	}
+	return parts
 }
 
 // size is how many pairs or texts are scored.

@@ -92,12 +92,10 @@ func joined(words []string) any {
 // wordsOf are the first words of a text, as the source Text takes words.
 func wordsOf(text string) []string {
 	var out []string
-	words(fold(text), func(word string, run bool) {
-		unitsOf(word, run, func(unit string) {
-			if len(out) < maxWords {
-				out = append(out, unit)
-			}
-		})
+	eachUnit(fold(text), func(unit string) {
+		if len(out) < maxWords {
+			out = append(out, unit)
+		}
 	})
 	return out
 }

@@ -20,9 +20,12 @@ func (t Text) Halves(stored []byte) (a, b []byte, ok bool) {
 	}
 	var halves [2]strings.Builder
 	n := 0
-	words(fold(string(stored)), func(word string, _ bool) {
+	parts(fold(string(stored)), func(text string, is part) {
+		if is == sign {
+			return
+		}
 		half := &halves[n%2]
-		half.WriteString(word)
+		half.WriteString(text)
 		half.WriteByte(' ')
 		n++
 	})

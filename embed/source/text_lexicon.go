@@ -135,7 +135,7 @@ func restoreText(spec Spec, state json.RawMessage) (Fitted, error) {
 // lexicon checks everything that Row relies on.
 func (s lexiconState) lexicon(most int) (*lexicon, error) {
 	l := &lexicon{texts: s.Texts, occurrences: s.Occurrences}
-	if s.Texts < 0 || s.Occurrences < 0 || s.Occurrences > math.MaxInt32 || s.Texts > s.Occurrences {
+	if s.Texts < 0 || s.Occurrences < 0 || s.Occurrences > math.MaxInt32 {
 		return nil, fmt.Errorf("%d texts of %d words", s.Texts, s.Occurrences)
 	}
 	if err := l.readWords(s.Words, most); err != nil {

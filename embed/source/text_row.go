@@ -72,41 +72,49 @@ func scaleTo(x []float32, length float64) {
 	}
 }
 
-// use is a word of a text, or a run of letters of a script without spaces.
+// use is a part of a text.
 type use struct {
-	word   string
-	run    bool
-	ids    []int32 // what the lexicon calls it, or its parts
-	rarity float32 // of the word, or of its parts on average
+	text   string
+	is     part
+	ids    []int32 // what the lexicon calls it, or its units
+	rarity float32 // of its units on average
 }
 
-// uses are the words of a folded text, sorted.
+// uses are the parts of a folded text, sorted: its words and runs, or its punctuation
+// where it is nothing else.
 func (l *lexicon) uses(folded string) []use {
-	var uses []use
-	words(folded, func(word string, run bool) {
-		u := use{word: word, run: run}
-		unitsOf(word, run, func(unit string) {
+	var uses, signs []use
+	parts(folded, func(text string, is part) {
+		u := use{text: text, is: is}
+		unitsOf(text, is, func(unit string) {
 			id := l.id(unit)
 			u.ids = append(u.ids, id)
 			u.rarity += l.rarity(id)
 		})
 		u.rarity /= float32(len(u.ids))
-		uses = append(uses, u)
+		if is == sign {
+			signs = append(signs, u)
+		} else {
+			uses = append(uses, u)
+		}
 	})
-	slices.SortFunc(uses, func(a, b use) int { return cmp.Compare(a.word, b.word) })
+	if len(uses) == 0 {
+		uses = signs
+	}
+	slices.SortFunc(uses, func(a, b use) int { return cmp.Compare(a.text, b.text) })
 	return uses
 }
 
-// addSpelling adds the directions of the terms of words, which count as Text.Terms has
-// it, times the rarity of the word that they are of.
+// addSpelling adds the directions of the terms of parts, which count as Text.Terms has
+// it, times the rarity of the part that they are of.
 func addSpelling(dst []float32, uses []use) {
 	var terms []Term
 	for len(uses) > 0 {
 		u, times := uses[0], 0
-		for times < len(uses) && uses[times].word == u.word {
+		for times < len(uses) && uses[times].text == u.text {
 			times++
 		}
-		terms = appendTerms(terms[:0], u.word, u.run)
+		terms = appendTerms(terms[:0], u.text, u.is)
 		count := u.rarity * repeated(times)
 		for _, t := range terms {
 			addDirection(dst, t.ID, t.Count*count)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -30,12 +32,15 @@ const (
 	longestGram  = 5
 	// wordCount is what a word counts beside its pieces.
 	wordCount = 0.5
+	// shapeCount is what the shape of a number counts: about as much as a whole word.
+	shapeCount = 1.5
 )
 
 // Terms are a text's words and the pieces of three to five characters of each word,
 // which has a space before and after it for that: " in", "ing" and "ng " tell prefix,
-// middle and suffix. Where a script puts no space between words, the words are the pairs
-// of neighbouring characters.
+// middle and suffix. A number has its shape beside, zeros for its digits, and punctuation
+// counts as words without pieces. Where a script puts no space between words, the
+// words are the pairs of neighbouring characters.
 //
 // Each of a word's m pieces counts 1/∛m, for otherwise long words would outweigh the
 // short ones by their length, and what occurs k times counts 1 + ln k.
@@ -45,18 +50,24 @@ func (t Text) Terms(dst []Term, stored []byte) ([]Term, error) {
 		return dst, err
 	}
 	before := len(dst)
-	words(fold(text), func(word string, run bool) {
-		dst = appendTerms(dst, word, run)
+	parts(fold(text), func(text string, is part) {
+		dst = appendTerms(dst, text, is)
+		if shape := strings.Map(zeroDigit, text); is == word && strings.ContainsRune(shape, '0') {
+			dst = append(dst, Term{shapeSeed.add(shape).id(), shapeCount})
+		}
 	})
 	return append(dst[:before], distinct(dst[before:])...), nil
 }
 
-// appendTerms appends the terms of one word, each as often as it occurs.
-func appendTerms(dst []Term, word string, run bool) []Term {
-	unitsOf(word, run, func(unit string) {
+// appendTerms appends the terms of a part, each as often as it occurs.
+func appendTerms(dst []Term, text string, is part) []Term {
+	unitsOf(text, is, func(unit string) {
 		dst = append(dst, Term{wordSeed.add(unit).id(), wordCount})
 	})
-	return appendGrams(dst, word)
+	if is == sign {
+		return dst
+	}
+	return appendGrams(dst, text)
 }
 
 // repeated is what something counts that occurs so often, next to what occurs once.
@@ -79,14 +90,14 @@ func distinct(terms []Term) []Term {
 	return kept
 }
 
-// unitsOf yields what counts as a word: the word, or a run's pairs of characters.
-func unitsOf(word string, run bool, yield func(unit string)) {
-	_, first := utf8.DecodeRuneInString(word)
-	if !run || first == len(word) {
-		yield(word)
+// unitsOf yields what counts as a word of a part: itself, or a run's pairs of characters.
+func unitsOf(text string, is part, yield func(unit string)) {
+	_, first := utf8.DecodeRuneInString(text)
+	if is != run || first == len(text) {
+		yield(text)
 		return
 	}
-	for rest := word; ; rest = rest[first:] {
+	for rest := text; ; rest = rest[first:] {
 		_, first = utf8.DecodeRuneInString(rest)
 		if first == len(rest) {
 			return
@@ -94,6 +105,13 @@ func unitsOf(word string, run bool, yield func(unit string)) {
 		_, second := utf8.DecodeRuneInString(rest[first:])
 		yield(rest[:first+second])
 	}
+}
+
+func zeroDigit(r rune) rune {
+	if unicode.IsDigit(r) {
+		return '0'
+	}
+	return r
 }
 
 // appendGrams appends the pieces of a word.
@@ -138,8 +156,9 @@ const (
 )
 
 var (
-	wordSeed = fnvBasis.add("w")
-	gramSeed = fnvBasis.add("g")
+	wordSeed  = fnvBasis.add("w")
+	gramSeed  = fnvBasis.add("g")
+	shapeSeed = fnvBasis.add("n")
 )
 
 func (h termHash) add(s string) termHash {

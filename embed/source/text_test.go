@@ -49,7 +49,7 @@ func ExampleText_Terms() {
 }
 
 func TestTermsAreWordsAndPiecesOfThem(t *testing.T) {
-	// "a": the word, and " a ". "dog", twice: the word, and " do", "dog", "og ",
+	// A comma and an exclamation mark. "a": the word, and " a ". "dog", twice: the word, and " do", "dog", "og ",
 	// " dog", "dog ", " dog ".
 	terms := textTerms(t, "Dog, a DOG!")
 	counts := map[float64]int{}
@@ -58,7 +58,7 @@ func TestTermsAreWordsAndPiecesOfThem(t *testing.T) {
 		counts[round(float64(term.Count))]++
 	}
 	twice := 1 + math.Ln2
-	want := map[float64]int{0.5: 1, 1: 1, round(twice / 2): 1, round(twice / math.Cbrt(6)): 6}
+	want := map[float64]int{0.5: 3, 1: 1, round(twice / 2): 1, round(twice / math.Cbrt(6)): 6}
 	if !maps.Equal(counts, want) {
 		t.Errorf("counts %v, want %v", counts, want)
 	}
@@ -71,6 +71,26 @@ func checkTerms(t tester, terms []source.Term) {
 	for i, term := range terms {
 		if i > 0 && term.ID <= terms[i-1].ID || !(term.Count > 0) || math.IsInf(float64(term.Count), 0) {
 			t.Fatalf("term %d is %v after %v", i, term, terms[:i])
+		}
+	}
+}
+
+func TestTermsOfNumbers(t *testing.T) {
+	shared := func(a, b string) int {
+		n, other := 0, textTerms(t, b)
+		for _, term := range textTerms(t, a) {
+			if slices.ContainsFunc(other, func(o source.Term) bool { return o.ID == term.ID }) {
+				n++
+			}
+		}
+		return n
+	}
+	for _, of := range []struct {
+		a, b string
+		want int
+	}{{"12345", "67890", 1}, {"12345", "6789", 0}, {"a1", "b2", 0}, {"１２３", "٤٥٦", 1}, {"000", "111", 1}} {
+		if got := shared(of.a, of.b); got != of.want {
+			t.Errorf("%q and %q share %d terms, want %d", of.a, of.b, got, of.want)
 		}
 	}
 }

@@ -90,9 +90,13 @@ func tally(ids []int32) iter.Seq2[int32, int] {
 	}
 }
 
-// eachUnit yields what counts as a word of a folded text, in order.
+// eachUnit yields what counts as a word of a folded text, in order, punctuation aside.
 func eachUnit(folded string, yield func(unit string)) {
-	words(folded, func(word string, run bool) { unitsOf(word, run, yield) })
+	parts(folded, func(text string, is part) {
+		if is != sign {
+			unitsOf(text, is, yield)
+		}
+	})
 }
 
 // keep renumbers the words: those that at least two texts have, the most frequent first,

@@ -29,43 +29,45 @@ func isASCII(text string) bool {
 	return true
 }
 
-// words yields the words of a folded text in order, by the word boundaries of UAX #29.
-// Neighbouring letters of scripts that put no space between words are yielded
-// together, as one run. Punctuation is no word, unless the text is nothing else.
-func words(folded string, yield func(word string, run bool)) {
-	if !segments(folded, isWordRune, yield) {
-		segments(folded, isVisible, yield)
-	}
-}
+// part is how a piece of a text is to be taken.
+type part uint8
 
-// segments yields the segments with a rune that counts, and tells whether there was one.
-func segments(text string, counts func(rune) bool, yield func(word string, run bool)) (found bool) {
-	var run []byte // letters of unspaced scripts that wait for their like
+const (
+	// word is a word by the boundaries of UAX #29.
+	word part = iota
+	// run is neighbouring letters of a script that puts no space between words.
+	run
+	// sign is punctuation: of a text that has words, the least that it says.
+	sign
+)
+
+// parts yields the parts of a folded text in order.
+func parts(folded string, yield func(text string, is part)) {
+	var waiting []byte // letters of unspaced scripts that wait for their like
 	flush := func() {
-		if len(run) > 0 {
-			yield(string(run), true)
+		if len(waiting) > 0 {
+			yield(string(waiting), run)
 		}
-		run = run[:0]
+		waiting = waiting[:0]
 	}
 	state := -1
-	for len(text) > 0 {
+	for len(folded) > 0 {
 		var segment string
-		segment, text, state = uniseg.FirstWordInString(text, state)
+		segment, folded, state = uniseg.FirstWordInString(folded, state)
 		segment = visible(segment)
-		if strings.TrimSpace(segment) == "" || !strings.ContainsFunc(segment, counts) {
-			flush()
-			continue
-		}
-		found = true
-		if r, _ := utf8.DecodeRuneInString(segment); unspaced(r) {
-			run = append(run, segment...)
+		if first, _ := utf8.DecodeRuneInString(segment); unspaced(first) {
+			waiting = append(waiting, segment...)
 			continue
 		}
 		flush()
-		yield(segment, false)
+		switch {
+		case strings.ContainsFunc(segment, isWordRune):
+			yield(segment, word)
+		case strings.ContainsFunc(segment, isVisible):
+			yield(segment, sign)
+		}
 	}
 	flush()
-	return found
 }
 
 // visible drops what has no shape of its own: soft hyphens, joiners, marks of direction.
