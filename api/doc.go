@@ -59,6 +59,7 @@
 //	GET    …/models                        generations
 //	POST   …/models/{generation}/activate  roll back or forward
 //	GET    …/quality                       the active generation's report
+//	GET    …/map                           points in two dimensions, ?limit= of them
 //	POST   …/encode                        {"records" | "vectors"}
 //	POST   …/decode                        {"latents"}
 //	POST   …/points/reconstruct            {"ids" | "records" | "vectors"}

@@ -160,3 +160,18 @@ func activateModel(c echo.Context, coll *store.Collection) (any, error) {
 func quality(_ echo.Context, coll *store.Collection) (any, error) {
 	return coll.Quality()
 }
+
+// mapOf is the points in two dimensions.
+func mapOf(c echo.Context, coll *store.Collection) (any, error) {
+	limit := store.DefaultMapPoints
+	if text := c.QueryParam("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, badRequest("limit: %q is not a whole number", text)
+		}
+		if limit, err = limitOf("limit", &n, 0); err != nil {
+			return nil, err
+		}
+	}
+	return coll.Map(c.Request().Context(), limit)
+}

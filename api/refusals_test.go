@@ -95,12 +95,12 @@ func TestRoutesThatAreNotSupported(t *testing.T) {
 	c := newClient(t, Config{})
 	c.fill("v", vectors(5, 2, 1))
 	for _, route := range []string{
-		"POST /collections/v/points/predict", "GET /collections/v/map", "GET /aliases", "GET /collections/v/aliases",
+		"POST /collections/v/points/predict", "GET /aliases", "GET /collections/v/aliases",
 		"POST /collections/aliases", "POST /collections/v/points/query/groups", "POST /collections/v/points/recommend",
 		"POST /collections/v/facet",
 		"GET /collections/v/snapshots", "POST /collections/v/snapshots", "GET /collections/v/snapshots/a",
 		"DELETE /collections/v/snapshots/a", "PUT /collections/v/snapshots/recover", "POST /collections/v/snapshots/upload",
-		"GET /snapshots", "POST /snapshots", "GET /snapshots/a", "DELETE /snapshots/a", "GET /collections/none/map",
+		"GET /snapshots", "POST /snapshots", "GET /snapshots/a", "DELETE /snapshots/a",
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		c.do(method, path, nil).refused(400, "is not supported")

@@ -117,7 +117,7 @@ func TestHelpExamples(t *testing.T) {
 		runExample(t, line)
 	}
 	runExample(t, "latentdb fit digits --encoder pca")
-	for _, name := range []string{"search", "reconstruct", "outliers", "duplicates", "sample", "index", "export"} {
+	for _, name := range []string{"search", "reconstruct", "outliers", "duplicates", "sample", "report", "index", "export"} {
 		if len(examples[name]) == 0 {
 			t.Errorf("%s has no example", name)
 		}
