@@ -71,7 +71,10 @@ func (c *Collection) measure(ctx context.Context, gen *generation, sample *fitSa
 	}
 	input, err := cal.curve(ctx, gen.index, SpaceInput)
 	gen.report.Calibration = slices.Concat(latent, input)
-	return err
+	if err != nil {
+		return err
+	}
+	return c.measureHybrid(ctx, gen, sample)
 }
 
 // measureResiduals keeps how well held-out rows are reconstructed.

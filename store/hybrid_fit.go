@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/latentdb/latentdb/embed"
 	"github.com/latentdb/latentdb/embed/source"
@@ -155,4 +156,67 @@ func foundHalves(cosines, scores [][]float32, share float32) float64 {
 		sum += 1 / float64(rank)
 	}
 	return sum / float64(len(cosines))
+}
+
+// recallQueries is how many held-out records tell what a hybrid search finds.
+const recallQueries = 100
+
+// measureHybrid finds which share of held-out records' nearest by the exact scan a hybrid
+// search finds, once the index is made.
+func (c *Collection) measureHybrid(ctx context.Context, gen *generation, sample *fitSample) error {
+	r := gen.report.Hybrid
+	if r == nil || r.LatentShare == 0 {
+		return nil
+	}
+	var found, nearest float64
+	for _, slot := range sample.slots[:min(len(sample.slots), recallQueries)] {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		usual, err := c.hybridSlots(gen, slot, false)
+		if err != nil {
+			return err
+		}
+		exact, err := c.hybridSlots(gen, slot, true)
+		if err != nil {
+			return err
+		}
+		nearest += float64(len(exact))
+		for _, s := range exact {
+			if slices.Contains(usual, s) {
+				found++
+			}
+		}
+	}
+	if nearest > 0 {
+		r.RecallAt10 = found / nearest
+	}
+	return nil
+}
+
+// hybridSlots are the slots of the 10 nearest to the record of a slot, itself among them.
+func (c *Collection) hybridSlots(gen *generation, slot uint32, exact bool) ([]uint32, error) {
+	var record any
+	err := c.view(func(g *ground) error {
+		p, there, err := g.point(slot)
+		if err == nil && there {
+			record, err = gen.fitted.Spec().Unmarshal(p.data)
+		}
+		return err
+	})
+	if err != nil || record == nil {
+		return nil, err
+	}
+	q := Query{Record: record, Space: SpaceHybrid, Exact: exact}
+	s := &search{c: c, q: q.withDefaults(c.Config()), gen: gen, memory: new(searchMemory)}
+	if err := s.prepareTarget(); err != nil {
+		return nil, err
+	}
+	s.plan = gen.plan(s.q)
+	hits, err := s.lexicalCandidates()
+	slots := make([]uint32, min(len(hits), calibrationK))
+	for i := range slots {
+		slots[i] = hits[i].Slot
+	}
+	return slots, err
 }

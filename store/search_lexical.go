@@ -88,6 +88,9 @@ func (s *search) lexicalCandidates() ([]index.Hit, error) {
 func (s *search) explainTerms(info *SearchInfo) {
 	share := s.latentShare()
 	info.Space, info.LatentShare = SpaceHybrid, &share
+	if share > 0 && !s.plan.exact {
+		info.ExpectedRecall = s.gen.report.Hybrid.RecallAt10
+	}
 	if share == 0 {
 		info.Space, info.Engine, info.ExpectedRecall = SpaceLexical, engineLexical, 1
 	}

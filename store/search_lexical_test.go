@@ -91,6 +91,9 @@ func TestHybridScoresAreBothCosines(t *testing.T) {
 	if report.Hybrid == nil || len(report.Hybrid.Found) == 0 {
 		t.Fatalf("hybrid report %+v", report.Hybrid)
 	}
+	if r := report.Hybrid; r.LatentShare > 0 && (r.RecallAt10 < .9 || r.RecallAt10 > 1) {
+		t.Errorf("hybrid report %+v", r)
+	}
 	c.active.Load().report.Hybrid.LatentShare = .4
 	asked := topicTexts(2, 30)
 	records := make([]any, len(texts))
