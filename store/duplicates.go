@@ -190,7 +190,7 @@ func (c *Collection) duplicateSearch(ctx context.Context, gen *generation, allow
 		return c.copySearch(ctx, gen, allow)
 	}
 	search := neighbourSearch{method: MethodInput, metric: gen.metric(c.Config()), width: gen.width()}
-	if gen.model != nil && c.Config().indexedSpace() == SpaceLatent {
+	if (gen.model != nil || gen.lifts()) && c.Config().indexedSpace() == SpaceLatent {
 		search.method = MethodLatent
 	}
 	search.rowsOf = func(chunk []storedPoint) ([]float32, error) {
@@ -289,7 +289,7 @@ func (c *Collection) measurer(scan *duplicateScan) measureFunc {
 	}
 	cfg := c.Config()
 	metric := gen.metric(cfg)
-	input := gen.model == nil || cfg.defaultSpace() == SpaceInput
+	input := gen.model == nil && !gen.lifts() || cfg.defaultSpace() == SpaceInput
 	if input {
 		metric = cfg.duplicateMetric()
 	}
@@ -308,7 +308,7 @@ func (c *Collection) measurer(scan *duplicateScan) measureFunc {
 			return nil, err
 		}
 		if !input && !gen.latentOnly {
-			r, err = gen.encode(r)
+			r, err = gen.placeOf(r)
 		}
 		if len(known)*len(r) > measurerValues {
 			clear(known)

@@ -16,7 +16,7 @@ import (
 // copy: the latents rounded to their int8 codes, or the rows themselves.
 func (g *generation) indexRows(rows []float32) ([]float32, error) {
 	if g.model == nil {
-		return rows, nil
+		return lifted(g.fitted, embed.MatrixOf(rows, g.fitted.Width()), 1).Data, nil
 	}
 	z, err := g.encode(rows)
 	if err != nil {
@@ -32,7 +32,7 @@ func (g *generation) indexRows(rows []float32) ([]float32, error) {
 // enough and it is not the row itself.
 func (g *generation) target(dst, row []float32) ([]float32, error) {
 	if g.model == nil {
-		return row, nil
+		return g.indexRows(row)
 	}
 	z, err := g.encodeTo(dst, row)
 	if err != nil {

@@ -134,7 +134,7 @@ func (g *generation) width() int {
 	if g.model != nil {
 		return g.model.Dim()
 	}
-	return g.fitted.Width()
+	return modelLayout(g.fitted).Width()
 }
 
 // featureRow is the feature row of stored bytes.
@@ -231,7 +231,7 @@ func newGenerationZero(cfg Config, records iter.Seq2[[]byte, error]) (*generatio
 		return nil, err
 	}
 	g.hash = hashOf(nil, state, nil)
-	g.index, err = index.Flat.New(index.Config{Dim: g.fitted.Width(), Metric: cfg.Metric})
+	g.index, err = index.Flat.New(index.Config{Dim: g.width(), Metric: cfg.Metric})
 	return g, err
 }
 

@@ -8,7 +8,8 @@ import (
 )
 
 // A model may see more of a record than its feature row (source.Lifted). Only training and
-// the calls of the model know of it: rows go in and rows come out.
+// the calls of the model know of it: rows go in and rows come out. Before there is a model
+// the index holds what it would see, for that tells likeness better than the row does.
 
 // modelLayout is the layout of what a front end's model sees.
 func modelLayout(f source.Fitted) embed.Layout {
@@ -32,6 +33,11 @@ func lifted(f source.Fitted, rows blas32.General, workers int) blas32.General {
 	out := embed.NewMatrix(rows.Rows, width)
 	inParallel(workers, rows.Rows, func(i int) { l.Lift(embed.Row(out, i), embed.Row(rows, i)) })
 	return out
+}
+
+// lifts tells that the index holds more than feature rows, without a model.
+func (g *generation) lifts() bool {
+	return g.model == nil && g.fitted != nil && modelLayout(g.fitted).Width() != g.fitted.Width()
 }
 
 // encodeRows writes the latents of feature rows.

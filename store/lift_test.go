@@ -122,3 +122,44 @@ func TestLikenessWithoutOriginals(t *testing.T) {
 		t.Errorf("decoded to %v, %v", m, err)
 	}
 }
+
+// Before a fit pictures are near by what a model would see of them, edges too, and in input
+// space by their pixels, as an exact scan of either finds.
+func TestPicturesBeforeAFit(t *testing.T) {
+	coll := create(t, tempDB(t, quiet()), Config{Source: source.Image{Width: strokeSide, Height: strokeSide}})
+	rng := rand.New(rand.NewPCG(9, 9))
+	const n = 120
+	points := make([]Point, n)
+	for i := range points {
+		points[i] = Point{ID: NumID(uint64(i)), Record: stroke(rng, i%4)}
+	}
+	mustUpsert(t, coll, points...)
+	gen := coll.active.Load()
+	pixels, seen := make([][]float32, n), make([][]float32, n)
+	for i, p := range points {
+		row, err := gen.featureRow(p.Record.([]byte))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pixels[i] = row
+		seen[i] = make([]float32, gen.width())
+		gen.fitted.(source.Lifted).Lift(seen[i], row)
+	}
+	for space, rows := range map[Space][][]float32{SpaceLatent: seen, SpaceInput: pixels} {
+		nearest, least := -1, math.Inf(1)
+		for i := 1; i < n; i++ {
+			if d := trueScore(Euclid, rows[0], rows[i]); d < least {
+				nearest, least = i, d
+			}
+		}
+		for _, q := range []Query{{ID: NumID(0), Limit: 1, Space: space}, {Record: points[0].Record, Offset: 1, Limit: 1, Space: space}} {
+			got := mustSearch(t, coll, q)
+			if got.Hits[0].ID != NumID(uint64(nearest)) || !near(got.Hits[0].Score, least) || !got.Info.Exact || got.Info.Space != space {
+				t.Errorf("%s: %v, want %d at %v; %+v", space, got.Hits, nearest, least, got.Info)
+			}
+		}
+	}
+	if share := sameKind(t, coll, 40); share < .7 {
+		t.Errorf("%v of the nearest are of the same kind", share)
+	}
+}

@@ -147,7 +147,7 @@ func (c *Collection) watchedGeneration(ctx context.Context) (*generation, error)
 // would clip just what is strange.
 func (g *generation) placeOf(row []float32) ([]float32, error) {
 	if g.model == nil {
-		return row, nil
+		return g.indexRows(row)
 	}
 	return g.encode(row)
 }

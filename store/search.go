@@ -289,7 +289,9 @@ func (s *search) wanted() int {
 }
 
 // rescored tells whether latent candidates are scored anew in input space.
-func (s *search) rescored() bool { return s.gen.model != nil && s.q.Space == SpaceInput }
+func (s *search) rescored() bool {
+	return s.q.Space == SpaceInput && (s.gen.model != nil || s.gen.lifts())
+}
 
 // metric is what the hits' distances are measured by.
 func (s *search) metric() Metric {
