@@ -98,6 +98,14 @@ func TestTextOfUnknownWords(t *testing.T) {
 	}
 }
 
+func TestTextRareWordsWeighMore(t *testing.T) {
+	fitted := fitTexts(t, source.Text{Meaning: 0.01}, pets(300))
+	both := textRow(t, fitted, "and zebra")
+	if rare, common := cosine(both, textRow(t, fitted, "zebra")), cosine(both, textRow(t, fitted, "and")); rare < common+0.2 {
+		t.Errorf("the rare word is as near as %.2f, the common one %.2f", rare, common)
+	}
+}
+
 func TestTextFitsNothing(t *testing.T) {
 	for name, texts := range map[string][]string{
 		"no text": nil, "one text": {"alone"}, "no common word": {"this", "that"}, "one word": {"same", "same", "same"},
@@ -105,8 +113,11 @@ func TestTextFitsNothing(t *testing.T) {
 		fitted := fitTexts(t, source.Text{}, texts)
 		back := roundTrip(t, fitted)
 		row := textRow(t, back, "this is new")
-		if _, err := back.Record(row); err != nil {
+		shown, err := back.Record(row)
+		if err != nil {
 			t.Errorf("%s: %v", name, err)
+		} else if terms := shown.(map[string]any)["terms"].([]any); len(terms) > 0 && name != "one word" {
+			t.Errorf("%s: it knows %v", name, terms)
 		}
 		if parts := back.Parts(make([]float64, len(row)), row, row); len(parts) != 0 {
 			t.Errorf("%s: parts %v of no difference", name, parts)

@@ -15,7 +15,7 @@ const (
 	spellingSpots = 8
 	// commonWord is the share of all words above which one counts less and less for the
 	// meaning (smooth inverse frequency; Arora, Liang and Ma 2017).
-	commonWord = 1e-3
+	commonWord = 3e-3
 )
 
 // fittedText maps texts by what a lexicon knows of words.

@@ -75,23 +75,32 @@ func checkTerms(t tester, terms []source.Term) {
 	}
 }
 
-func TestTermsOfNumbers(t *testing.T) {
-	shared := func(a, b string) int {
-		n, other := 0, textTerms(t, b)
-		for _, term := range textTerms(t, a) {
-			if slices.ContainsFunc(other, func(o source.Term) bool { return o.ID == term.ID }) {
-				n++
-			}
+// sharedTerms is how many terms two texts have in common.
+func sharedTerms(t tester, a, b string) int {
+	t.Helper()
+	n, other := 0, textTerms(t, b)
+	for _, term := range textTerms(t, a) {
+		if slices.ContainsFunc(other, func(o source.Term) bool { return o.ID == term.ID }) {
+			n++
 		}
-		return n
 	}
+	return n
+}
+
+func TestTermsOfNumbers(t *testing.T) {
 	for _, of := range []struct {
 		a, b string
 		want int
 	}{{"12345", "67890", 1}, {"12345", "6789", 0}, {"a1", "b2", 0}, {"１２３", "٤٥٦", 1}, {"000", "111", 1}} {
-		if got := shared(of.a, of.b); got != of.want {
+		if got := sharedTerms(t, of.a, of.b); got != of.want {
 			t.Errorf("%q and %q share %d terms, want %d", of.a, of.b, got, of.want)
 		}
+	}
+}
+
+func TestTermsDoNotSeeWhatIsInvisible(t *testing.T) {
+	if a, b := textTerms(t, "co\u00adoperate"), textTerms(t, "cooperate"); !slices.Equal(a, b) {
+		t.Errorf("with a soft hyphen %v, without %v", a, b)
 	}
 }
 
@@ -164,16 +173,13 @@ func TestTermsOfScriptsWithoutSpaces(t *testing.T) {
 		"Thai":     {"ภาษาไทยง่าย", "ฉันเรียนภาษาไทย"},
 		"Khmer":    {"ភាសាខ្មែរ", "រៀនភាសាខ្មែរ"},
 	} {
-		shared := 0
-		second := textTerms(t, pair[1])
-		for _, term := range textTerms(t, pair[0]) {
-			if slices.ContainsFunc(second, func(o source.Term) bool { return o.ID == term.ID }) {
-				shared++
-			}
-		}
+		shared := sharedTerms(t, pair[0], pair[1])
 		if shared < 4 {
 			t.Errorf("%s: %d shared terms", name, shared)
 		}
+	}
+	if n := sharedTerms(t, "北京", "京北"); n != 0 {
+		t.Errorf("the order of characters is lost in %d terms", n)
 	}
 }
 
