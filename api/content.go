@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/latentdb/latentdb/embed/source"
+	"github.com/latentdb/latentdb/embed/source/cells"
 	"github.com/latentdb/latentdb/store"
 	"github.com/latentdb/latentdb/store/bulk"
 )
@@ -55,6 +56,11 @@ func asRecord(kind, field string, v any) (any, error) {
 		if sides, ok := sidesOf(kind); ok {
 			return asPair(sides, field, v)
 		}
+	case *cells.Row: // of a file
+		if kind == "table" {
+			return v, nil
+		}
+		return asRecord(kind, field, v.Map())
 	case []byte: // of a file
 		if kind == "image" || kind == "audio" {
 			return v, nil

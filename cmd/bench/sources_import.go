@@ -95,7 +95,7 @@ func (s *sources) rounds(n int) int {
 
 // readAndMarshal reads a file and makes of every record what is stored, which it drops.
 func readAndMarshal(path string, spec source.Spec, each func()) error {
-	r, err := bulk.Open(path, bulk.Options{})
+	r, err := bulk.Open(path, bulk.Options{Cells: true})
 	if err != nil {
 		return err
 	}
@@ -144,6 +144,7 @@ func (s *sources) csvCost(string) (importCost, error) {
 			return err
 		}
 		in := csv.NewReader(bytes.NewReader(data))
+		in.ReuseRecord = true
 		for {
 			if _, err := in.Read(); err == io.EOF {
 				return nil

@@ -23,7 +23,8 @@ var layers = map[string][]string{
 // narrower are packages that may import less than the layer they are in.
 var narrower = map[string][]string{
 	"embed/source/codecs":            {"embed/source"},
-	"store/bulk":                     {},
+	"embed/source/cells":             {},
+	"store/bulk":                     {"embed/source/cells"},
 	"store/bulk/parquet":             {"store/bulk"},
 	"cmd/latentdb/internal/client":   {},
 	"cmd/latentdb/internal/mnist":    {},

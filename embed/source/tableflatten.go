@@ -5,7 +5,27 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/latentdb/latentdb/embed/source/cells"
 )
+
+// columnsOf are the columns of a table's record.
+func columnsOf(record any) (map[string]any, error) {
+	switch record := record.(type) {
+	case map[string]any:
+		flat, err := flattened(record)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrRecord, err)
+		}
+		return flat, nil
+	case *cells.Row:
+		if err := record.Check(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrRecord, err)
+		}
+		return record.Map(), nil
+	}
+	return nil, fmt.Errorf("%w: got %T, want a table record", ErrRecord, record)
+}
 
 // flattened is a record with the values of the objects in it under the names of
 // their path, "a.b". A record without objects is returned as it is.

@@ -54,13 +54,9 @@ type valuesSeen struct {
 func lookAt(records []any) (map[string]*valuesSeen, error) {
 	seen := map[string]*valuesSeen{}
 	for _, r := range records {
-		given, ok := r.(map[string]any)
-		if !ok {
-			return nil, fmt.Errorf("%w: got %T, want a table record", ErrRecord, r)
-		}
-		record, err := flattened(given)
+		record, err := columnsOf(r)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrRecord, err)
+			return nil, err
 		}
 		for name, v := range record {
 			if seen[name] == nil {

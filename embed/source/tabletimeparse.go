@@ -113,6 +113,26 @@ func mayFit(layout, s string) bool {
 	return len(s) == date || s[date] == layout[date]
 }
 
+// isPlainTime tells quickly of most times written as databases write them, 2011-01-31
+// or 2011-01-31 08:00:00, that parseTime takes them in any format of text.
+func isPlainTime(s string) bool {
+	const full = "0000-00-00 00:00:00"
+	if len(s) != len("0000-00-00") && len(s) != len(full) {
+		return false
+	}
+	for i := range len(s) {
+		if isDigit := s[i]-'0' < 10; isDigit != (full[i] == '0') || !isDigit && s[i] != full[i] {
+			return false
+		}
+	}
+	two := func(at int) int { return int(s[at]-'0')*10 + int(s[at+1]-'0') }
+	month, date := two(5), two(8)
+	if s[:4] == "0000" || month < 1 || month > 12 || date < 1 || date > 28 { // not all months have more
+		return false
+	}
+	return len(s) == len("0000-00-00") || two(11) < 24 && two(14) < 60 && two(17) < 60
+}
+
 func inYears(t time.Time) bool { return t.Year() >= firstYear && t.Year() <= lastYear }
 
 func isTime(v any) bool {
@@ -146,6 +166,9 @@ func normalTime(v any, format TimeFormat) (any, error) {
 	}
 	if err := checkText(s, MaxLevelBytes); err != nil {
 		return nil, err
+	}
+	if isPlainTime(s) {
+		return s, nil
 	}
 	if _, ok := parseTime(s, format); !ok {
 		return nil, fmt.Errorf("got %s, want a date or time, such as 2011-01-31T08:00:00Z or 2011-01-31", describe(v))

@@ -8,21 +8,26 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/latentdb/latentdb/embed/source/cells"
 )
 
 // Marshal stores a record as compact JSON with sorted keys, without objects in it.
 // Integers that int64 holds stay exact; a number written 3.0 is the integer 3.
 func (t Table) Marshal(record any) ([]byte, error) {
-	if err := t.resolved(); err != nil {
+	if row, ok := record.(*cells.Row); ok {
+		return t.marshalRow(row)
+	}
+	given, err := columnsOf(record)
+	if err != nil {
 		return nil, err
 	}
-	given, ok := record.(map[string]any)
-	if !ok {
-		return nil, fmt.Errorf("%w: got %T, want a table record", ErrRecord, record)
-	}
-	given, err := flattened(given)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRecord, err)
+	return t.marshalColumns(given)
+}
+
+func (t Table) marshalColumns(given map[string]any) ([]byte, error) {
+	if err := t.resolved(); err != nil {
+		return nil, err
 	}
 	const usual = 24 // bytes of a column
 	stored, found := append(make([]byte, 0, usual*len(given)), '{'), 0
@@ -224,11 +229,26 @@ func appendValue(dst []byte, v any) []byte {
 
 // appendString writes a text as encoding/json does.
 func appendString(dst []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			quoted, _ := json.Marshal(s) // of a string never fails
-			return append(dst, quoted...)
-		}
+	if !isPlainText(s) {
+		quoted, _ := json.Marshal(s) // of a string never fails
+		return append(dst, quoted...)
 	}
 	return append(append(append(dst, '"'), s...), '"')
 }
+
+// isPlainText tells of text that encoding/json writes as it is.
+func isPlainText(s string) bool {
+	for i := range len(s) {
+		if !plainBytes[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var plainBytes = func() (plain [256]bool) {
+	for c := ' '; c <= '~'; c++ {
+		plain[c] = !strings.ContainsRune(`"\<>&`, c)
+	}
+	return plain
+}()

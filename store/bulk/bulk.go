@@ -16,6 +16,8 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+
+	"github.com/latentdb/latentdb/embed/source/cells"
 )
 
 // Errors, wrapped with what was wrong and the limit that was passed.
@@ -53,7 +55,7 @@ type Row struct {
 	File string
 	// ID is a uint64, a string, or nil if the file gives none.
 	ID any
-	// Record is a map[string]any (table), a []byte or image.Image (picture, sound),
+	// Record is a map[string]any (table; see Options.Cells), a []byte or image.Image (picture, sound),
 	// a string (text), or whatever a JSON point has as its record: a picture is a
 	// base64 string there. Nil if the row is a vector.
 	Record any
@@ -71,6 +73,17 @@ func (r Row) Refuse(reason string) *LineError {
 	return &LineError{r.Line, reason}
 }
 
+// Columns are the record as a map if it is a table's; a *cells.Row gives a new one.
+func (r Row) Columns() (columns map[string]any, ok bool) {
+	switch record := r.Record.(type) {
+	case map[string]any:
+		return record, true
+	case *cells.Row:
+		return record.Map(), true
+	}
+	return nil, false
+}
+
 // Options say how to read a file. The zero value suits most.
 type Options struct {
 	// Format is what the file is; by default its name tells.
@@ -85,6 +98,9 @@ type Options struct {
 	Record string
 	// Text are the columns of a CSV that are text whatever they look like.
 	Text []string
+	// Cells asks for the records of a CSV's columns as a *cells.Row instead of a map,
+	// which a table stores at a fraction of the cost.
+	Cells bool
 	// Labels is a 1-D IDX or NPY file beside an array: one number per record,
 	// put into the payload as "label". For an NPZ it is the array of that name in
 	// the file itself.

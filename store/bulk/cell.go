@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/latentdb/latentdb/embed/source/cells"
 )
 
 // cellKind is how the cells of a CSV column are read. An empty cell is nil in
@@ -48,58 +50,63 @@ func (k cellKind) readsAll(sample []csvRecord, i int) bool {
 		if record.err != nil {
 			continue
 		}
-		v, err := k.parse(record.fields[i])
+		from, to, err := k.cut(record.cell(i))
 		if errors.Is(err, errInfinite) {
 			continue // refused when the row is read; it must not make text of the column
 		}
 		if err != nil {
 			return false
 		}
-		if v != nil {
+		if from < to {
 			values++
 		}
 	}
 	return values > 0
 }
 
-// parse reads a cell: int64 or float64, bool, uint64 (an id), or string; nil if
+// cut is where in a cell its value stands: nowhere if the value is missing.
+func (k cellKind) cut(cell string) (from, to int, err error) {
+	if cell == "" || k == textCell || k == numberCell && cells.IsPlain(cell) {
+		return 0, len(cell), nil
+	}
+	if k == idNumberCell {
+		if n, err := strconv.ParseUint(cell, 10, 64); err != nil || strconv.FormatUint(n, 10) != cell {
+			return 0, 0, fmt.Errorf("id %.40q is not a number, as the column's first values are", cell)
+		}
+		return 0, len(cell), nil
+	}
+	text := strings.TrimSpace(cell)
+	_, ok := k.value(text)
+	switch {
+	case ok && text != "":
+		from = strings.Index(cell, text)
+		return from, from + len(text), nil
+	case slices.Contains(missingMarks, text):
+		return 0, 0, nil
+	case k == booleanCell:
+		return 0, 0, fmt.Errorf("%.40q is not true or false, as the column's first values are", cell)
+	case isInfinite(text):
+		return 0, 0, fmt.Errorf("%.40q %w", text, errInfinite)
+	}
+	return 0, 0, fmt.Errorf("%.40q is not a number, as the column's first values are", cell)
+}
+
+// value reads what was cut: int64 or float64, bool, uint64 (an id), or string; nil if
 // the value is missing.
-func (k cellKind) parse(cell string) (any, error) {
-	if cell == "" {
-		return nil, nil
+func (k cellKind) value(text string) (v any, ok bool) {
+	if text == "" {
+		return nil, true
 	}
 	switch k {
 	case numberCell:
-		text := strings.TrimSpace(cell)
-		if n, ok := parseNumber(text); ok {
-			return n, nil
-		}
-		switch {
-		case slices.Contains(missingMarks, text):
-			return nil, nil
-		case isInfinite(text):
-			return nil, fmt.Errorf("%.40q %w", text, errInfinite)
-		}
-		return nil, fmt.Errorf("%.40q is not a number, as the column's first values are", cell)
+		return cells.ParseNumber(text)
 	case booleanCell:
-		text := strings.TrimSpace(cell)
-		switch strings.ToLower(text) {
-		case "true":
-			return true, nil
-		case "false":
-			return false, nil
-		}
-		if slices.Contains(missingMarks, text) {
-			return nil, nil
-		}
-		return nil, fmt.Errorf("%.40q is not true or false, as the column's first values are", cell)
+		return cells.ParseBoolean(text)
 	case idNumberCell:
-		if n, err := strconv.ParseUint(cell, 10, 64); err == nil && strconv.FormatUint(n, 10) == cell {
-			return n, nil
-		}
-		return nil, fmt.Errorf("id %.40q is not a number, as the column's first values are", cell)
+		n, err := strconv.ParseUint(text, 10, 64)
+		return n, err == nil
 	}
-	return cell, nil
+	return text, true
 }
 
 // isInfinite tells whether text is a word for infinity, as pandas and C write it,
@@ -110,30 +117,4 @@ func isInfinite(s string) bool {
 	}
 	f, _ := strconv.ParseFloat(s, 64)
 	return math.IsInf(f, 0) && strings.ContainsAny(s, ".eEfF")
-}
-
-// parseNumber reads decimal numbers, but not what only looks like one: digits
-// after a leading zero or a plus (codes, telephone numbers), and integers that
-// int64 does not hold, all of which a number would not give back as written.
-func parseNumber(s string) (any, bool) {
-	digits := strings.TrimPrefix(s, "-")
-	if strings.HasPrefix(s, "+") || len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' {
-		return nil, false
-	}
-	whole := true
-	for i := range len(digits) {
-		switch c := digits[i]; {
-		case c >= '0' && c <= '9':
-		case c == '+' || c == '-' || c == '.' || c == 'e' || c == 'E':
-			whole = false
-		default:
-			return nil, false
-		}
-	}
-	if whole { // no errors are made of what is none
-		i, err := strconv.ParseInt(s, 10, 64)
-		return i, err == nil
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	return f, err == nil
 }

@@ -2,14 +2,14 @@ package bulk
 
 import (
 	"bufio"
-	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/latentdb/latentdb/embed/source/cells"
 )
 
 const (
@@ -23,30 +23,15 @@ const (
 	sampleBytes   = 16 << 20
 )
 
-var errLongRecord = fmt.Errorf("%w: a CSV record is longer than %d bytes", ErrFile, maxCSVRecord)
-
-// budget is a reader that fails when too much is read before the next reset.
-type budget struct {
-	r    io.Reader
-	left int
-}
-
-func (b *budget) reset() { b.left = maxCSVRecord }
-
-func (b *budget) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, errLongRecord
-	}
-	n, err := b.r.Read(p[:min(len(p), b.left)])
-	b.left -= n
-	return n, err
-}
+// recordKinds are the kinds of a record's cells.
+var recordKinds = map[cellKind]cells.Kind{textCell: cells.Text, numberCell: cells.Number, booleanCell: cells.Boolean}
 
 // csvFile reads the records of a CSV. Types are inferred from the first ones.
 type csvFile struct {
-	budget  *budget
-	csv     *csv.Reader
+	in      *csvLines
 	columns []csvColumn
+	header  *cells.Header // of the columns that are the record
+	asMaps  bool
 	sample  []csvRecord // read, not yet given
 	end     error       // what ended reading, io.EOF included
 }
@@ -67,34 +52,29 @@ const (
 	toContent // the record itself
 )
 
-// csvRecord is a record as read, or why it could not be.
-type csvRecord struct {
-	line   int
-	fields []string
-	err    *LineError
-}
-
 func readCSV(in *bufio.Reader, opt Options) (iter.Seq2[Row, error], error) {
 	skipMark(in)
-	f := &csvFile{budget: &budget{r: in}}
-	f.csv = csv.NewReader(f.budget)
-	f.csv.FieldsPerRecord = -1 // checked here, so that reading goes on
+	f := &csvFile{in: newCSVLines(in), asMaps: !opt.Cells}
 	if err := f.readHeader(opt); err != nil {
 		return nil, err
 	}
 	f.readSample()
+	columns := make([]cells.Column, len(f.columns))
 	for i := range f.columns {
 		c := &f.columns[i]
 		if c.role != toContent && !slices.Contains(opt.Text, c.name) {
 			c.kind = inferKind(f.sample, i, c.role == toID)
 		}
+		if c.role == toRecord {
+			columns[i] = cells.Column{Name: c.name, Kind: recordKinds[c.kind]}
+		}
 	}
+	f.header = cells.NewHeader(columns)
 	return f.rows, nil
 }
 
 func (f *csvFile) readHeader(opt Options) error {
-	f.budget.reset()
-	header, err := f.csv.Read()
+	header, err := f.in.header()
 	if err == io.EOF {
 		return fmt.Errorf("%w: CSV has no header row", ErrFile)
 	}
@@ -148,9 +128,7 @@ func (f *csvFile) readSample() {
 			return
 		}
 		f.sample = append(f.sample, record)
-		for _, field := range record.fields {
-			size += len(field)
-		}
+		size += len(record.text)
 	}
 }
 
@@ -172,30 +150,21 @@ func (f *csvFile) next() (csvRecord, error) {
 
 // read reads one record of the file; its error ends the file.
 func (f *csvFile) read() (csvRecord, error) {
-	f.budget.reset()
-	fields, err := f.csv.Read()
-	var parse *csv.ParseError
-	if errors.As(err, &parse) && !errors.Is(err, ErrFile) {
-		return csvRecord{err: &LineError{parse.StartLine, parse.Err.Error()}}, nil
+	record, err := f.in.next(len(f.columns))
+	if err != nil || record.err != nil {
+		return record, err
 	}
-	if err == io.EOF || errors.Is(err, ErrFile) {
-		return csvRecord{}, err
+	if len(record.spans) != len(f.columns) {
+		return record.refuse(fmt.Sprintf("%d fields, the header has %d", len(record.spans), len(f.columns))), nil
 	}
-	if err != nil {
-		return csvRecord{}, fmt.Errorf("%w: %w", ErrFile, err)
+	if utf8.ValidString(record.text) {
+		return record, nil
 	}
-	line, _ := f.csv.FieldPos(0)
-	if len(fields) != len(f.columns) {
-		reason := fmt.Sprintf("%d fields, the header has %d", len(fields), len(f.columns))
-		return csvRecord{err: &LineError{line, reason}}, nil
+	bad := 0
+	for utf8.ValidString(record.cell(bad)) {
+		bad++
 	}
-	for i, field := range fields {
-		if !utf8.ValidString(field) {
-			reason := fmt.Sprintf("column %q is not UTF-8", f.columns[i].name)
-			return csvRecord{err: &LineError{line, reason}}, nil
-		}
-	}
-	return csvRecord{line: line, fields: fields}, nil
+	return record.refuse(fmt.Sprintf("column %q is not UTF-8", f.columns[bad].name)), nil
 }
 
 func (f *csvFile) rows(yield func(Row, error) bool) {
@@ -221,38 +190,54 @@ func (f *csvFile) rows(yield func(Row, error) bool) {
 	}
 }
 
-// row sorts the fields of a record into id, record and payload. A missing value
+// row sorts the cells of a record into id, record and payload. A missing value
 // is nil in the record, so that the column is known, and absent from the payload.
 func (f *csvFile) row(in csvRecord) (Row, error) {
 	row := Row{Line: in.line}
-	record := make(map[string]any, len(f.columns))
-	for i, c := range f.columns {
-		v, err := c.kind.parse(in.fields[i])
+	for i := range f.columns {
+		c := &f.columns[i]
+		cell := in.cell(i)
+		from, to, err := c.kind.cut(cell)
 		if err != nil {
 			return Row{Line: in.line}, &LineError{in.line, fmt.Sprintf("column %q: %s", c.name, err)}
 		}
-		switch c.role {
-		case toID:
-			if v == nil {
-				return Row{Line: in.line}, &LineError{in.line, fmt.Sprintf("id column %q is empty", c.name)}
-			}
-			row.ID = v
-		case toPayload:
-			if v != nil {
-				row.Payload = withKey(row.Payload, c.name, v)
-			}
-		case toContent:
-			if err := row.SetContent(v); err != nil {
-				return Row{Line: in.line}, &LineError{in.line, fmt.Sprintf("record column %q: %s", c.name, err)}
-			}
-		default:
-			record[c.name] = v
+		if c.role == toRecord {
+			in.spans[i].From, in.spans[i].To = in.spans[i].From+uint32(from), in.spans[i].From+uint32(to)
+			continue
+		}
+		v, _ := c.kind.value(cell[from:to]) // was cut as one
+		if err := row.set(c, v); err != nil {
+			return Row{Line: in.line}, &LineError{in.line, err.Error()}
 		}
 	}
-	if row.Record == nil && row.Vector == nil {
-		row.Record = record
+	if row.Record != nil || row.Vector != nil {
+		return row, nil
+	}
+	record := &cells.Row{Header: f.header, Line: in.text, Spans: in.spans}
+	if row.Record = record; f.asMaps {
+		row.Record = record.Map()
 	}
 	return row, nil
+}
+
+// set takes a value that is not one of the record's columns.
+func (r *Row) set(c *csvColumn, v any) error {
+	switch c.role {
+	case toID:
+		if v == nil {
+			return fmt.Errorf("id column %q is empty", c.name)
+		}
+		r.ID = v
+	case toPayload:
+		if v != nil {
+			r.Payload = withKey(r.Payload, c.name, v)
+		}
+	case toContent:
+		if err := r.SetContent(v); err != nil {
+			return fmt.Errorf("record column %q: %w", c.name, err)
+		}
+	}
+	return nil
 }
 
 // withKey sets a key of a map that may be nil.

@@ -7,6 +7,8 @@ import (
 	"iter"
 	"math"
 	"strconv"
+
+	"github.com/latentdb/latentdb/embed/source/cells"
 )
 
 // MaxFirstID is the largest number that the first row of an import may have:
@@ -27,6 +29,9 @@ type IDs struct {
 
 	origin idOrigin
 	rows   uint64 // so far; a row that cannot be read has its number as well
+
+	header, rest *cells.Header // of the last row of cells, and without the ids
+	at           int           // where they stood
 }
 
 type idOrigin uint8
@@ -44,10 +49,9 @@ func (ids *IDs) Rows(rows iter.Seq2[Row, error]) iter.Seq2[Row, error] {
 		for row, err := range rows {
 			ids.rows++
 			if err == nil {
-				row.ID, err = ids.next(row)
+				row.ID, err = ids.next(&row)
 			}
-			var bad *LineError
-			if !yield(row, err) || err != nil && !errors.As(err, &bad) {
+			if !yield(row, err) || err != nil && !isLineError(err) {
 				return
 			}
 		}
@@ -55,8 +59,8 @@ func (ids *IDs) Rows(rows iter.Seq2[Row, error]) iter.Seq2[Row, error] {
 }
 
 // next is the id of the row that was counted last.
-func (ids *IDs) next(row Row) (any, error) {
-	given, there := takeID(row)
+func (ids *IDs) next(row *Row) (any, error) {
+	given, there := ids.take(row)
 	id, err := idOf(given)
 	if err == nil && id == nil && there && ids.origin == noOrigin && ids.Unnamed != nil {
 		err = errors.New("is empty")
@@ -92,16 +96,34 @@ func (ids *IDs) decide(named bool) error {
 	return ids.Unnamed()
 }
 
-// takeID is what a row gives as its id. A column that holds it is no longer part
+// take is what a row gives as its id. A column that holds it is no longer part
 // of the record.
-func takeID(row Row) (id any, there bool) {
-	columns, ok := row.Record.(map[string]any)
-	if row.ID != nil || !ok {
-		return row.ID, row.ID != nil
+func (ids *IDs) take(row *Row) (id any, there bool) {
+	if row.ID != nil {
+		return row.ID, true
 	}
-	id, there = columns["id"]
-	delete(columns, "id")
+	switch record := row.Record.(type) {
+	case map[string]any:
+		id, there = record["id"]
+		delete(record, "id")
+	case *cells.Row:
+		if at := ids.column(record.Header); at >= 0 {
+			id, there = record.Value(at), true
+			row.Record = &cells.Row{Header: ids.rest, Line: record.Line, Spans: record.Spans}
+		}
+	}
 	return id, there
+}
+
+// column is where the ids stand under a header, -1 if nowhere.
+func (ids *IDs) column(header *cells.Header) int {
+	if ids.header != header {
+		ids.header, ids.rest, ids.at = header, nil, header.Index("id")
+		if ids.at >= 0 {
+			ids.rest = header.Without(ids.at)
+		}
+	}
+	return ids.at
 }
 
 // idOf is the id that a value is, nil if the value is missing. As in the columns

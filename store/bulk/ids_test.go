@@ -13,15 +13,15 @@ import (
 var errHeld = errors.New("points are there")
 
 // given reads files as one import and shows each row's id, or why it has none.
-func given(t *testing.T, ids *bulk.IDs, format bulk.Format, files ...string) (shown []string) {
+func given(t *testing.T, ids *bulk.IDs, opt bulk.Options, files ...string) (shown []string) {
 	t.Helper()
 	for _, file := range files {
-		r, err := bulk.NewReader(strings.NewReader(file), bulk.Options{Format: format})
+		r, err := bulk.NewReader(strings.NewReader(file), opt)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for row, err := range ids.Rows(r.Rows()) {
-			switch columns, _ := row.Record.(map[string]any); {
+			switch columns, _ := row.Columns(); {
 			case err != nil:
 				shown = append(shown, err.Error())
 			case columns["id"] != nil:
@@ -64,11 +64,14 @@ func TestIDs(t *testing.T) {
 		"the last number": {bulk.IDs{First: bulk.MaxFirstID}, []string{"a\n1\n2\n"}, []string{
 			"uint64 9223372036854775807", "uint64 9223372036854775808"}},
 	} {
-		if got := given(t, &test.ids, bulk.CSV, test.files...); !slices.Equal(got, test.want) {
-			t.Errorf("%s: got  %q\nwant %q", name, got, test.want)
+		for _, asCells := range []bool{false, true} {
+			ids := test.ids
+			if got := given(t, &ids, bulk.Options{Format: bulk.CSV, Cells: asCells}, test.files...); !slices.Equal(got, test.want) {
+				t.Errorf("%s: got  %q\nwant %q", name, got, test.want)
+			}
 		}
 	}
-	got := given(t, &bulk.IDs{}, bulk.JSONL, `{"id":18446744073709551615,"a":1}`+"\n"+
+	got := given(t, &bulk.IDs{}, bulk.Options{Format: bulk.JSONL}, `{"id":18446744073709551615,"a":1}`+"\n"+
 		`{"id":18446744073709551616,"a":1}`+"\n"+`{"id":true,"a":1}`+"\n"+`{"id":"","a":1}`)
 	want := []string{"uint64 18446744073709551615",
 		"bulk: line 2: id: 18446744073709551616 is neither a whole number from 0 on nor text",

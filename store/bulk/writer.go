@@ -157,7 +157,7 @@ func (w *csvWriter) Write(row Row) error {
 
 // csvRow is the record of a row that a CSV may hold.
 func csvRow(row Row) (map[string]any, error) {
-	record, ok := row.Record.(map[string]any)
+	record, ok := row.Columns()
 	if !ok {
 		return nil, fmt.Errorf("%w: CSV holds table records, got a %T", ErrRow, row.Record)
 	}

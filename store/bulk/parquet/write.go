@@ -49,7 +49,7 @@ func (p *plan) Include(row bulk.Row) error {
 	if len(row.Vector) > 0 {
 		content = "vector"
 	}
-	columns, isTable := row.Record.(map[string]any)
+	columns, isTable := row.Columns()
 	if isTable {
 		content = ""
 	}
@@ -200,7 +200,7 @@ func (w *writer) Write(row bulk.Row) error {
 			return fmt.Errorf("%w: %w", bulk.ErrRow, err)
 		}
 	}
-	columns, _ := row.Record.(map[string]any)
+	columns, _ := row.Columns()
 	if err := w.add(w.record, columns); err != nil {
 		return err
 	}

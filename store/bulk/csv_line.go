@@ -1,0 +1,153 @@
+package bulk
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/latentdb/latentdb/embed/source/cells"
+)
+
+var errLongRecord = fmt.Errorf("%w: a CSV record is longer than %d bytes", ErrFile, maxCSVRecord)
+
+// csvRecord is a record as read, or why it could not be.
+type csvRecord struct {
+	line  int
+	text  string       // its fields, with commas between
+	spans []cells.Span // of them in text
+	err   *LineError
+}
+
+func (r *csvRecord) cell(i int) string { return r.text[r.spans[i].From:r.spans[i].To] }
+
+func (r *csvRecord) refuse(reason string) csvRecord {
+	return csvRecord{err: &LineError{r.line, reason}}
+}
+
+// csvLines cuts a CSV into records. Lines without a quote, which are nearly all, it
+// cuts itself, at the commas; all others are for encoding/csv.
+type csvLines struct {
+	in    *bufio.Reader
+	csv   *csv.Reader
+	left  int // bytes that csv may read before the record is too long
+	lines int // read so far
+	plain int // of them, those that csv did not see
+	spare []cells.Span
+}
+
+func newCSVLines(in *bufio.Reader) *csvLines {
+	l := &csvLines{in: in}
+	l.csv = csv.NewReader(l)
+	l.csv.FieldsPerRecord = -1 // checked by the caller, so that reading goes on
+	l.csv.ReuseRecord = true
+	return l
+}
+
+// Read gives csv the file, and never more than what is left of a line, so that it holds
+// nothing beyond the record that it reads.
+func (l *csvLines) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, errLongRecord
+	}
+	if _, err := l.in.Peek(1); err != nil {
+		return 0, err
+	}
+	ready, _ := l.in.Peek(min(l.in.Buffered(), len(p), l.left)) // is there
+	if end := bytes.IndexByte(ready, '\n'); end >= 0 {
+		ready = ready[:end+1]
+		l.lines++
+	}
+	l.left -= len(ready)
+	n := copy(p, ready)
+	_, _ = l.in.Discard(n) // was peeked
+	return n, nil
+}
+
+func (l *csvLines) header() ([]string, error) {
+	l.left = maxCSVRecord
+	return l.csv.Read()
+}
+
+// next is the next record, of which fields are expected; its error ends the file.
+func (l *csvLines) next(fields int) (csvRecord, error) {
+	for {
+		line, ok := l.peekPlain()
+		if !ok {
+			return l.quoted()
+		}
+		l.plain++
+		l.lines++
+		record := csvRecord{line: l.lines}
+		if text := bytes.TrimSuffix(line[:len(line)-1], []byte("\r")); len(text) > 0 {
+			record.text, record.spans = string(text), l.cut(text, fields)
+		}
+		_, _ = l.in.Discard(len(line)) // was peeked
+		if record.spans != nil {       // empty lines are no records
+			return record, nil
+		}
+	}
+}
+
+// peekPlain is the next line, with its end, if there is no quote in it.
+func (l *csvLines) peekPlain() (line []byte, ok bool) {
+	for n := 1; n <= l.in.Size(); n = l.in.Buffered() + 1 {
+		if _, err := l.in.Peek(n); err != nil {
+			break
+		}
+		ready, _ := l.in.Peek(l.in.Buffered()) // is there
+		if end := bytes.IndexByte(ready[n-1:], '\n'); end >= 0 {
+			line = ready[:n+end]
+			return line, bytes.IndexByte(line, '"') < 0
+		}
+	}
+	return nil, false
+}
+
+// cut gives the fields of a line, as many of them as are expected or any other number.
+func (l *csvLines) cut(text []byte, fields int) []cells.Span {
+	spans, from := l.room(fields), 0
+	for i, c := range text {
+		if c == ',' {
+			spans, from = append(spans, cells.Span{From: uint32(from), To: uint32(i)}), i+1
+		}
+	}
+	return append(spans, cells.Span{From: uint32(from), To: uint32(len(text))})
+}
+
+// room is for the spans of a record. It is cheaper to make for some records at once.
+func (l *csvLines) room(fields int) []cells.Span {
+	const atOnce = 1024
+	if len(l.spare) < fields {
+		l.spare = make([]cells.Span, max(fields, atOnce))
+	}
+	room := l.spare[:0:fields]
+	l.spare = l.spare[fields:]
+	return room
+}
+
+// quoted is the next record as encoding/csv reads it.
+func (l *csvLines) quoted() (csvRecord, error) {
+	l.left = maxCSVRecord
+	fields, err := l.csv.Read()
+	var parse *csv.ParseError
+	switch {
+	case errors.As(err, &parse) && !errors.Is(err, ErrFile):
+		return csvRecord{err: &LineError{l.plain + parse.StartLine, parse.Err.Error()}}, nil
+	case err == io.EOF || errors.Is(err, ErrFile):
+		return csvRecord{}, err
+	case err != nil:
+		return csvRecord{}, fmt.Errorf("%w: %w", ErrFile, err)
+	}
+	line, _ := l.csv.FieldPos(0)
+	record := csvRecord{line: l.plain + line, text: strings.Join(fields, ","), spans: make([]cells.Span, len(fields))}
+	at := uint32(0)
+	for i, field := range fields {
+		record.spans[i] = cells.Span{From: at, To: at + uint32(len(field))}
+		at += uint32(len(field)) + 1
+	}
+	return record, nil
+}
