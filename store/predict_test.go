@@ -438,6 +438,14 @@ func TestVotes(t *testing.T) {
 	})
 }
 
+// Of equal votes the nearest voter decides.
+func TestElectTies(t *testing.T) {
+	near := []Voter{{Value: "b"}, {Value: "a"}, {Value: "c"}, {Value: "b"}, {Value: "a"}}
+	if v, share := elect(near, votes(near, 5)); v != "b" || share != .4 {
+		t.Errorf("%v was elected with %v", v, share)
+	}
+}
+
 func TestPredictRefuses(t *testing.T) {
 	c, vectors, _ := blobCollection(t, 12)
 	one := vectors[:1]
