@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -248,13 +249,13 @@ func TestPredictedKinds(t *testing.T) {
 	for key, w := range map[string]want{
 		"text": {PredictClass, 0}, "few": {PredictClass, 0}, "bool": {PredictClass, 0}, "many": {PredictNumber, 0},
 		"half": {PredictNumber, 0}, "mixed": {PredictNumber, 10}, "labels": {PredictClass, 10}, "list": {PredictClass, 10},
-		"one of list": {PredictClass, 0}, "a.b": {PredictClass, 0}, "absent": {PredictClass, 0},
+		"one of list": {PredictClass, 0}, "huge": {PredictNumber, 10}, "a.b": {PredictClass, 0}, "absent": {PredictClass, 0},
 	} {
 		setPayloads(t, c, 60, func(i int) Payload {
 			name := string(rune('a' + i%3))
 			v := map[string]any{
 				"text": name, "few": i % 3, "bool": i%3 == 1, "many": i, "half": float64(i%3) / 2, "mixed": odd(i, i, "n/a"),
-				"labels": odd(i, name, 7), "list": odd(i, name, []any{"x", "y"}), "one of list": []any{name},
+				"labels": odd(i, name, 7), "list": odd(i, name, []any{"x", "y"}), "one of list": []any{name}, "huge": odd(i, 1e148*float64(i), -1e300),
 				"a.b": name, "absent": odd(i, name, nil),
 			}[key]
 			if key == "a.b" {
@@ -273,6 +274,9 @@ func TestPredictedKinds(t *testing.T) {
 		got := mustPredict(t, c, PredictQuery{Key: key, IDs: []ID{NumID(3)}, K: 20})[0]
 		if len(got.Neighbours) != 20 {
 			t.Errorf("%s: %d neighbours vote", key, len(got.Neighbours))
+		}
+		if _, err := json.Marshal(got); err != nil {
+			t.Errorf("%s: %v", key, err)
 		}
 		for _, v := range got.Neighbours {
 			if v.Value == "n/a" || v.Value == int64(7) || v.Value == nil || v.ID == NumID(3) {

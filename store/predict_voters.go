@@ -29,12 +29,19 @@ const (
 	textValue
 )
 
+// mostNumber is the largest number that counts: squares of larger ones overflow.
+const mostNumber = 1e150
+
 func kindOfValue(v any) valueKind {
-	switch v.(type) {
+	switch v := v.(type) {
 	case bool:
 		return boolValue
-	case int64, uint64, float64:
+	case int64, uint64:
 		return numberValue
+	case float64:
+		if math.Abs(v) <= mostNumber {
+			return numberValue
+		}
 	case string:
 		return textValue
 	}
