@@ -55,27 +55,17 @@ func decode(c echo.Context, coll *store.Collection) (any, error) {
 }
 
 func reconstruct(c echo.Context, coll *store.Collection) (any, error) {
-	var body struct {
-		IDs []json.RawMessage `json:"ids"`
-		contentBody
-	}
+	var body subjectBody
 	if err := readStrict(c, &body); err != nil {
 		return nil, err
 	}
-	ctx := c.Request().Context()
-	if body.given() {
-		if body.IDs != nil {
-			return nil, badRequest("ids: give either ids, or records or vectors")
-		}
-		records, err := body.parse(coll)
-		if err != nil {
-			return nil, err
-		}
-		return coll.ReconstructRecords(ctx, records...)
-	}
-	ids, err := parseSomeIDs("ids", body.IDs)
+	ids, records, err := body.parse(coll)
 	if err != nil {
 		return nil, err
+	}
+	ctx := c.Request().Context()
+	if records != nil {
+		return coll.ReconstructRecords(ctx, records...)
 	}
 	return coll.Reconstruct(ctx, ids...)
 }

@@ -238,3 +238,22 @@ func (b contentBody) parse(coll *store.Collection) ([]any, error) {
 	}
 	return out, nil
 }
+
+// subjectBody is content, or the ids of stored points.
+type subjectBody struct {
+	IDs []json.RawMessage `json:"ids"`
+	contentBody
+}
+
+// parse reads whichever is there; the others are nil.
+func (b subjectBody) parse(coll *store.Collection) (ids []store.ID, records []any, err error) {
+	switch {
+	case !b.given():
+		ids, err = parseSomeIDs("ids", b.IDs)
+	case b.IDs != nil:
+		err = badRequest("ids: give either ids, or records or vectors")
+	default:
+		records, err = b.contentBody.parse(coll)
+	}
+	return ids, records, err
+}

@@ -58,7 +58,8 @@
 //	DELETE …/fit                           cancel; false if none ran
 //	GET    …/models                        generations
 //	POST   …/models/{generation}/activate  roll back or forward
-//	GET    …/quality                       the active generation's report
+//	GET    …/quality                       the active generation's report; with ?key= (&k= &as= &space=)
+//	                                       how well that payload key is predicted
 //	GET    …/map                           points in two dimensions, ?limit= of them
 //	POST   …/encode                        {"records" | "vectors"}
 //	POST   …/decode                        {"latents"}
@@ -67,6 +68,10 @@
 //	POST   …/points/duplicates             {"threshold", "filter", "keep", "limit"}
 //	POST   …/points/deduplicate            likewise, and "dry_run"
 //	POST   …/points/sample                 {"n", "seed", "like": ids | filter}
+//	POST   …/points/predict                {"key", "ids" | "records" | "vectors", "k", "as": "class" |
+//	                                       "number", "space", "filter"}: the key's value by the nearest
+//	POST   …/points/interpolate            {"from", "to", "steps"}: decoded records between two, each an
+//	                                       id or {"record"}; 10 steps, ends included
 //	POST   …/import                        JSON lines, CSV or lines of text, which stream, or a
 //	                                       Parquet, zip or tar file, by Content-Type; ?id= ?payload=
 //	                                       ?record= ?text= name columns, ?first_id= numbers rows

@@ -157,10 +157,6 @@ func activateModel(c echo.Context, coll *store.Collection) (any, error) {
 	return true, coll.Activate(c.Request().Context(), generation)
 }
 
-func quality(_ echo.Context, coll *store.Collection) (any, error) {
-	return coll.Quality()
-}
-
 // mapOf is the points in two dimensions.
 func mapOf(c echo.Context, coll *store.Collection) (any, error) {
 	limit := store.DefaultMapPoints

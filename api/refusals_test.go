@@ -95,7 +95,7 @@ func TestRoutesThatAreNotSupported(t *testing.T) {
 	c := newClient(t, Config{})
 	c.fill("v", vectors(5, 2, 1))
 	for _, route := range []string{
-		"POST /collections/v/points/predict", "GET /aliases", "GET /collections/v/aliases",
+		"GET /aliases", "GET /collections/v/aliases",
 		"POST /collections/aliases", "POST /collections/v/points/query/groups", "POST /collections/v/points/recommend",
 		"POST /collections/v/facet",
 		"GET /collections/v/snapshots", "POST /collections/v/snapshots", "GET /collections/v/snapshots/a",

@@ -69,6 +69,7 @@ type Collection struct {
 	fits         fitState
 	outlierCache populationCache
 	mixtures     mixtureCache
+	predictors   predictorCache
 }
 
 func newCollection(db *DB, name, dir string) *Collection {

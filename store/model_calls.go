@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"gonum.org/v1/gonum/blas/blas32"
+
 	"github.com/latentdb/latentdb/embed"
 	"github.com/latentdb/latentdb/embed/source"
 )
@@ -109,6 +111,22 @@ func (c *Collection) Decode(ctx context.Context, latents ...[]float32) (generati
 		}
 	}
 	return gen.number, records, nil
+}
+
+// shown are decoded rows in the source's own form, vectors apart from other records.
+func (g *generation) shown(rows blas32.General) (records []any, vectors [][]float32, err error) {
+	for i := range rows.Rows {
+		record, err := g.fitted.Record(embed.Row(rows, i))
+		if err != nil {
+			return nil, nil, fmt.Errorf("store: %w", err)
+		}
+		if v, ok := record.([]float32); ok {
+			vectors = append(vectors, v)
+		} else {
+			records = append(records, record)
+		}
+	}
+	return records, vectors, nil
 }
 
 // Reconstruct decodes what the model kept of stored points, with the error of

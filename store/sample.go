@@ -57,16 +57,8 @@ func (c *Collection) Sample(ctx context.Context, q SampleQuery) (*Samples, error
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	out := &Samples{Generation: gen.number}
-	for i := range q.N {
-		record, err := gen.fitted.Record(embed.Row(rows, i))
-		if err != nil {
-			return nil, fmt.Errorf("store: %w", err)
-		}
-		if v, ok := record.([]float32); ok {
-			out.Vectors = append(out.Vectors, v)
-		} else {
-			out.Records = append(out.Records, record)
-		}
+	if out.Records, out.Vectors, err = gen.shown(rows); err != nil {
+		return nil, err
 	}
 	out.Privacy, err = c.privacy(ctx, gen, rows)
 	return out, err
