@@ -126,7 +126,7 @@ type DuplicateMethod string
 const (
 	// MethodInput is in input space, by the collection's metric.
 	MethodInput DuplicateMethod = "input"
-	// MethodLatent is by latents.
+	// MethodLatent is by latents; of pictures before a fit by what a model would see of them.
 	MethodLatent DuplicateMethod = "latent"
 	// MethodCopies is by the model's head for duplicates, which sees through edits; 0 to 2.
 	// Image collections have one from a fit of 500 points on, unless originals are dropped.

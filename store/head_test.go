@@ -144,7 +144,7 @@ func TestNoHead(t *testing.T) {
 		}
 		return out.Method
 	}
-	if got := method(few); got != MethodInput {
+	if got := method(few); got != MethodLatent {
 		t.Errorf("before a fit measured by %q", got)
 	}
 	mustFit(t, few)
