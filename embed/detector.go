@@ -66,8 +66,6 @@ type Strangeness struct {
 	// Crowd is the mean distance to the near references, Spread the distance to the
 	// robust Gaussian.
 	Crowd, Spread float32
-	// Nearest is the mean distance to the nearest trusted rows.
-	Nearest float32
 }
 
 // FitDetector fits a detector to rows (n×D), at least 3. Same rows and seed: same
@@ -139,14 +137,13 @@ func gathered(rows blas32.General, from []int) blas32.General {
 	return out
 }
 
-// Measure measures rows (n×D). stored tells that the rows may be among the trusted
-// ones: then those that are the same do not count as near, as often as once.
-func (d *Detector) Measure(rows blas32.General, stored bool, workers int) ([]Strangeness, error) {
-	if rows.Cols != len(d.scale.center) || !wellFormed(rows) {
-		return nil, fmt.Errorf("%w: rows have %d values, want %d", ErrData, rows.Cols, len(d.scale.center))
+// Measure measures rows (n×D) among the others: Crowd and Spread.
+func (d *Detector) Measure(rows blas32.General, workers int) ([]Strangeness, error) {
+	scaled, err := d.scaled(rows, workers)
+	if err != nil {
+		return nil, err
 	}
 	out := make([]Strangeness, rows.Rows)
-	scaled := d.scale.applyAll(rows, workers)
 	reduced, err := d.gaussian.reduce(scaled)
 	if err != nil {
 		return nil, err
@@ -157,10 +154,46 @@ func (d *Detector) Measure(rows blas32.General, stored bool, workers int) ([]Str
 	for i, v := range d.crowd.nearest(scaled, d.near, workers) {
 		out[i].Crowd = v
 	}
+	return out, nil
+}
+
+// Novelty is the mean distance of each row (n×D) to the nearest trusted rows. stored tells
+// that the rows are among the trusted ones: then those that are the same do not count as
+// near, as often as once.
+func (d *Detector) Novelty(rows blas32.General, stored bool, workers int) ([]float32, error) {
+	scaled, err := d.scaled(rows, workers)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float32, rows.Rows)
 	d.trusted.eachDistances(scaled, workers, func(i int, squares []float32) {
-		out[i].Nearest = meanOfNearest(squares, trustedNearest, stored)
+		out[i] = meanOfNearest(squares, trustedNearest, stored)
 	})
 	return out, nil
+}
+
+// NoveltyAmong is Novelty of one row beside rows that are given, the nearest among them.
+func (d *Detector) NoveltyAmong(row []float32, trusted blas32.General) (float32, error) {
+	one, err := d.scaled(MatrixOf(row, len(row)), 1)
+	if err != nil {
+		return 0, err
+	}
+	others, err := d.scaled(trusted, 1)
+	if err != nil {
+		return 0, err
+	}
+	squares := make([]float32, others.Rows)
+	for i := range squares {
+		squares[i] = float32(squaredDistance(one.Data, Row(others, i)))
+	}
+	return meanOfNearest(squares, trustedNearest, false), nil
+}
+
+func (d *Detector) scaled(rows blas32.General, workers int) (blas32.General, error) {
+	if rows.Cols != len(d.scale.center) || !wellFormed(rows) {
+		return rows, fmt.Errorf("%w: rows have %d values, want %d", ErrData, rows.Cols, len(d.scale.center))
+	}
+	return d.scale.applyAll(rows, workers), nil
 }
 
 // TrustedAt are the places of the trusted rows among those that the detector was fitted
@@ -215,13 +248,6 @@ func toShares(v []float64) {
 			v[j] /= sum
 		}
 	}
-}
-
-// MeasureCrowd is Measure without Nearest, which costs most.
-func (d *Detector) MeasureCrowd(rows blas32.General, workers int) ([]Strangeness, error) {
-	without := *d
-	without.trusted = reference{}
-	return without.Measure(rows, false, workers)
 }
 
 // nearest is the mean distance of each row to the k nearest references.

@@ -51,13 +51,17 @@ func TestDetectorFindsRowsOffTheOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := d.Measure(rows, true, 2)
+		got, err := d.Measure(rows, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		new, err := d.Novelty(rows, true, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var crowd, spread, nearest []float64
-		for _, s := range got {
-			crowd, spread, nearest = append(crowd, float64(s.Crowd)), append(spread, float64(s.Spread)), append(nearest, float64(s.Nearest))
+		for i, s := range got {
+			crowd, spread, nearest = append(crowd, float64(s.Crowd)), append(spread, float64(s.Spread)), append(nearest, float64(new[i]))
 		}
 		least := .93
 		if width > 100 { // one feature of many
@@ -83,13 +87,13 @@ func TestDetectorMeasuresAlike(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, _ := one.Measure(rows, false, 1)
-	b, _ := four.Measure(rows, false, 3)
+	a, _ := one.Measure(rows, 1)
+	b, _ := four.Measure(rows, 3)
 	for i := range a {
 		if a[i] != b[i] {
 			t.Fatalf("row %d: %v by one worker, %v by several", i, a[i], b[i])
 		}
-		alone, err := one.Measure(rowsOf(rows, i, i+1), false, 1)
+		alone, err := one.Measure(rowsOf(rows, i, i+1), 1)
 		if err != nil || math.Abs(float64(alone[0].Crowd-a[i].Crowd)) > 1e-3 || math.Abs(float64(alone[0].Spread-a[i].Spread)) > 1e-3 {
 			t.Fatalf("row %d alone: %v, among others %v (%v)", i, alone[0], a[i], err)
 		}
@@ -163,12 +167,21 @@ func TestDetectorRefusesBadRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Measure(NewMatrix(1, 3), false, 1); err == nil {
+	if _, err := d.Measure(NewMatrix(1, 3), 1); err == nil {
 		t.Error("rows of another width are measured")
 	}
-	got, err := d.Measure(MatrixOf([]float32{0, 0, 9, 0}, 2), false, 1)
-	if err != nil || got[0].Nearest != 0 || got[1].Nearest == 0 || got[1].Spread-got[1].Spread != 0 {
+	two := MatrixOf([]float32{0, 0, 9, 0}, 2)
+	got, err := d.Measure(two, 1)
+	if err != nil || got[1].Spread-got[1].Spread != 0 {
 		t.Errorf("among equal rows: %v, %v", got, err)
+	}
+	novel, err := d.Novelty(two, false, 1)
+	if err != nil || novel[0] != 0 || novel[1] == 0 {
+		t.Errorf("beside equal rows: %v, %v", novel, err)
+	}
+	among, err := d.NoveltyAmong(Row(two, 1), d.trusted.rows)
+	if err != nil || math.Abs(float64(among-novel[1])) > 1e-4 {
+		t.Errorf("beside those that are given %v, %v; want %v", among, err, novel[1])
 	}
 }
 

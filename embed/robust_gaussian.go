@@ -275,6 +275,9 @@ func (g *robustGaussian) surprise(from, n int, white []float64) (float64, error)
 			precision.SetSym(i, j, sum)
 		}
 	}
+	if n == 1 {
+		return product.AtVec(0) * product.AtVec(0) / precision.At(0, 0), nil
+	}
 	var factor mat.Cholesky
 	var solved mat.VecDense
 	if !factor.Factorize(precision) {

@@ -20,6 +20,8 @@ const (
 	watchedPoints, watchedValues = 20_000, 16 << 20
 	// watchedNovelty is how many trusted points tell how far apart they are themselves.
 	watchedNovelty = 4096
+	// searchedNovelty is how many of them, where each takes a search.
+	searchedNovelty = 1000
 	// rowsWatched is the most features of vectors that are watched as they are.
 	rowsWatched = 512
 	// residualFloor keeps features that held-out rows reconstruct perfectly from
@@ -42,6 +44,9 @@ type watch struct {
 	detector   *embed.Detector
 	// novelty ranks new records beside trusted points.
 	novelty *ranking
+	// all tells that all points are among the detector's trusted rows; else the index finds
+	// those that are near.
+	all bool
 	// points is how many there were, and seq the last change.
 	points int
 	seq    uint64
@@ -179,6 +184,7 @@ func (c *Collection) watchLocked(ctx context.Context, gen *generation) (*watch, 
 	if w.detector, err = embed.FitDetector(ctx, gen.watchedMatrix(rows), 1, c.opts.Workers); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
+	w.all = len(w.detector.TrustedAt()) >= w.points
 	if err := c.learnNovelty(ctx, w, sample); err != nil {
 		return nil, err
 	}
@@ -188,21 +194,105 @@ func (c *Collection) watchLocked(ctx context.Context, gen *generation) (*watch, 
 
 // learnNovelty measures how far apart trusted points are themselves.
 func (c *Collection) learnNovelty(ctx context.Context, w *watch, sample []uint32) error {
-	trusted := w.detector.TrustedAt()
-	slots := new(index.Bitmap)
-	for i := range min(len(trusted), watchedNovelty) {
-		slots.Set(sample[trusted[i*len(trusted)/min(len(trusted), watchedNovelty)]])
+	most := watchedNovelty
+	if !w.all {
+		most = searchedNovelty
 	}
+	trusted := w.detector.TrustedAt()
+	n := min(len(trusted), most)
 	var measures [][]float64
-	err := c.eachPoint(ctx, slots, func(chunk []storedPoint) error {
-		found, err := c.measureChunk(w, chunk, true)
-		for _, m := range found {
-			measures = append(measures, w.noveltyOf(m))
+	const step = 256 // slots a transaction
+	for lo := 0; lo < n; lo += step {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		return err
-	})
+		err := c.view(func(g *ground) error {
+			var chunk []storedPoint
+			for i := lo; i < min(lo+step, n); i++ {
+				p, ok, err := g.point(sample[trusted[i*len(trusted)/n]])
+				if err != nil {
+					return err
+				}
+				if ok {
+					chunk = append(chunk, p)
+				}
+			}
+			found, err := c.measureTrusted(g, w, chunk)
+			for _, m := range found {
+				measures = append(measures, w.noveltyOf(m))
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
 	w.novelty = newRanking(measures)
-	return err
+	return nil
+}
+
+// measureTrusted measures how near the others are to stored points.
+func (c *Collection) measureTrusted(g *ground, w *watch, chunk []storedPoint) ([]measured, error) {
+	gen := w.generation
+	rows, err := gen.watchedRows(chunk, c.opts.Workers)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]measured, len(chunk))
+	m := gen.watchedMatrix(rows)
+	if w.all {
+		found, err := w.detector.Novelty(m, true, c.opts.Workers)
+		if err != nil {
+			return nil, fmt.Errorf("store: %w", err)
+		}
+		for i, v := range found {
+			out[i].nearest = v
+		}
+	} else if err := c.measureSearched(g, w, chunk, m, out); err != nil {
+		return nil, err
+	}
+	return out, c.addResiduals(gen, rows, chunk, out)
+}
+
+// measureSearched is measureTrusted by the nearest that the index finds.
+func (c *Collection) measureSearched(g *ground, w *watch, chunk []storedPoint, watched blas32.General, out []measured) error {
+	for i, p := range chunk {
+		_, z, err := w.generation.rowsOf([]storedPoint{p}, 1, false)
+		if err != nil {
+			return err
+		}
+		hits, err := c.neighbours(w.generation, z, p.slot)
+		if err != nil {
+			return err
+		}
+		if out[i].nearest, err = c.noveltyAmong(g, w, embed.Row(watched, i), hits); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noveltyAmong is how far the nearest of the points that were found are from a row.
+func (c *Collection) noveltyAmong(g *ground, w *watch, watched []float32, hits []index.Hit) (float32, error) {
+	var found []storedPoint
+	for _, h := range hits {
+		p, ok, err := g.point(h.Slot)
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			found = append(found, p)
+		}
+	}
+	rows, err := w.generation.watchedRows(found, 1)
+	if err != nil {
+		return 0, err
+	}
+	near, err := w.detector.NoveltyAmong(watched, embed.MatrixOf(rows, len(watched)))
+	if err != nil {
+		return 0, fmt.Errorf("store: %w", err)
+	}
+	return near, nil
 }
 
 // population measures every point, or those that changed since it was asked last.
@@ -228,7 +318,7 @@ func (c *Collection) population(ctx context.Context, gen *generation) (*populati
 		pop.strangest = slices.DeleteFunc(slices.Clone(last.strangest), func(m measured) bool { return changed.Has(m.slot) })
 	}
 	err = c.eachPoint(ctx, allow, func(chunk []storedPoint) error {
-		got, err := c.measureChunk(w, chunk, false)
+		got, err := c.measureChunk(w, chunk)
 		pop.strangest = append(pop.strangest, got...)
 		return err
 	})
@@ -284,72 +374,53 @@ func (p *population) rank() {
 	}
 }
 
-// measureChunk measures some points; among the trusted, how far the nearest others are.
-func (c *Collection) measureChunk(w *watch, chunk []storedPoint, trusted bool) ([]measured, error) {
-	rows, err := w.generation.watchedRows(chunk, c.opts.Workers)
+// measureChunk measures some points among the others.
+func (c *Collection) measureChunk(w *watch, chunk []storedPoint) ([]measured, error) {
+	gen := w.generation
+	rows, err := gen.watchedRows(chunk, c.opts.Workers)
 	if err != nil {
 		return nil, err
 	}
-	out, err := w.measure(rows, trusted, c.opts.Workers)
-	for i := range out {
-		out[i].slot = chunk[i].slot
-	}
-	if err != nil || w.generation.byRows() {
-		return out, err
-	}
-	residuals, err := c.whitenedResiduals(w.generation, rows, chunk)
-	for i, r := range residuals {
-		out[i].residual = r
-	}
-	return out, err
-}
-
-// measureNew measures records that are not stored, and gives the rows they are watched by.
-func (c *Collection) measureNew(w *watch, records []any, rows []float32) (watched blas32.General, out []measured, err error) {
-	row, err := c.newWatchedRows(w.generation, records, rows)
-	if err != nil {
-		return watched, nil, err
-	}
-	watched = w.generation.watchedMatrix(row)
-	found, err := w.detector.Measure(watched, false, c.opts.Workers)
-	if err != nil {
-		return watched, nil, fmt.Errorf("store: %w", err)
-	}
-	out = measuredOf(found)
-	if w.generation.byRows() {
-		return watched, out, nil
-	}
-	width := w.generation.fitted.Width()
-	for i := range out {
-		_, _, residual, err := w.generation.whiten(rows[i*width : (i+1)*width])
-		if err != nil {
-			return watched, nil, err
-		}
-		out[i].residual = bounded(residual)
-	}
-	return watched, out, nil
-}
-
-// measure measures rows of stored points.
-func (w *watch) measure(rows []float32, trusted bool, workers int) ([]measured, error) {
-	m := w.generation.watchedMatrix(rows)
-	measure := func() ([]embed.Strangeness, error) { return w.detector.MeasureCrowd(m, workers) }
-	if trusted {
-		measure = func() ([]embed.Strangeness, error) { return w.detector.Measure(m, true, workers) }
-	}
-	found, err := measure()
+	found, err := w.detector.Measure(gen.watchedMatrix(rows), c.opts.Workers)
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	return measuredOf(found), nil
-}
-
-func measuredOf(found []embed.Strangeness) []measured {
 	out := make([]measured, len(found))
 	for i, s := range found {
-		out[i] = measured{crowd: s.Crowd, spread: s.Spread, nearest: s.Nearest}
+		out[i] = measured{slot: chunk[i].slot, crowd: s.Crowd, spread: s.Spread}
 	}
-	return out
+	return out, c.addResiduals(gen, rows, chunk, out)
+}
+
+// addResiduals adds how badly points are reconstructed, where that counts.
+func (c *Collection) addResiduals(gen *generation, rows []float32, chunk []storedPoint, out []measured) error {
+	if gen.byRows() {
+		return nil
+	}
+	residuals, err := c.whitenedResiduals(gen, rows, chunk)
+	for i, r := range residuals {
+		out[i].residual = r
+	}
+	return err
+}
+
+// measureNew measures a record that is not stored beside the trusted points; hits are the
+// nearest that the index finds.
+func (c *Collection) measureNew(g *ground, w *watch, row, watched []float32, hits []index.Hit) (m measured, err error) {
+	if !w.all {
+		m.nearest, err = c.noveltyAmong(g, w, watched, hits)
+	} else {
+		var found []float32
+		if found, err = w.detector.Novelty(embed.MatrixOf(watched, len(watched)), false, 1); err == nil {
+			m.nearest = found[0]
+		}
+	}
+	if err != nil || w.generation.byRows() {
+		return m, err
+	}
+	_, _, residual, err := w.generation.whiten(row)
+	m.residual = bounded(residual)
+	return m, err
 }
 
 // whitenedResiduals are those of points whose latents are given.

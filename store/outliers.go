@@ -122,11 +122,11 @@ func (c *Collection) explainStored(g *ground, w *watch, s measured) (parts []Par
 		return nil, nil, err
 	}
 	if !gen.byRows() { // its nearest too
-		again, err := c.measureChunk(w, []storedPoint{p}, true)
+		again, err := c.measureTrusted(g, w, []storedPoint{p})
 		if err != nil {
 			return nil, nil, err
 		}
-		s = again[0]
+		s.nearest = again[0].nearest
 	}
 	parts, err = c.explain(g, w, strangeRow{row, watched, s, gen.latentOnly}, hits)
 	return parts, nearest, err
@@ -162,9 +162,10 @@ func (c *Collection) neighbours(gen *generation, z []float32, slot uint32) ([]in
 // ScoreRecords tells whether new records are strange beside the collection, all of whose
 // points are trusted: how far the nearest of them are, and of kinds that are measured on
 // latents how badly the model gives it back besides. Score is the share of the stored
-// points that are less strange, so measured. Cost: the distances to 16,384 points at most
-// and one search, for each record; the collection's own points are looked at once, and
-// again when a tenth of them have changed.
+// points that are less strange, so measured. Cost, for each record: one search, and the
+// records it finds are read; of collections of 16,384 points and a million values at most
+// the distances to all points. The collection's own points are looked at once, and again
+// when a tenth of them have changed.
 func (c *Collection) ScoreRecords(ctx context.Context, records ...any) (out *RecordScores, err error) {
 	return out, c.whileOriginals(ctx, func(gen *generation) error {
 		out, err = c.scoreRecords(ctx, gen, records)
@@ -181,13 +182,13 @@ func (c *Collection) scoreRecords(ctx context.Context, gen *generation, records 
 	if err != nil {
 		return nil, err
 	}
-	watched, measures, err := c.measureNew(w, records, rows)
+	watched, err := c.newWatchedRows(gen, records, rows)
 	if err != nil {
 		return nil, err
 	}
 	out := &RecordScores{SuggestedCut: w.novelty.cut, Scores: make([]RecordScore, len(records))}
 	for i := range records {
-		row := strangeRow{embed.Row(embed.MatrixOf(rows, gen.fitted.Width()), i), embed.Row(watched, i), measures[i], false}
+		row := strangeRow{row: embed.Row(embed.MatrixOf(rows, gen.fitted.Width()), i), watched: embed.Row(gen.watchedMatrix(watched), i)}
 		if out.Scores[i], err = c.recordScore(w, row); err != nil {
 			return nil, err
 		}
@@ -206,11 +207,13 @@ func (c *Collection) recordScore(w *watch, r strangeRow) (RecordScore, error) {
 	if err != nil {
 		return out, err
 	}
-	values := w.noveltyOf(r.measured)
-	out.Score, out.PValue = w.novelty.score(values)
-	out.Outlier = w.novelty.strange(values)
 	return out, c.view(func(g *ground) error {
-		var err error
+		if r.measured, err = c.measureNew(g, w, r.row, r.watched, hits); err != nil {
+			return err
+		}
+		values := w.noveltyOf(r.measured)
+		out.Score, out.PValue = w.novelty.score(values)
+		out.Outlier = w.novelty.strange(values)
 		if out.Parts, err = c.explain(g, w, r, hits); err != nil {
 			return err
 		}
