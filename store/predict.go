@@ -34,8 +34,9 @@ type PredictQuery struct {
 	Vectors [][]float32
 	// IDs name stored points, each of which leaves itself out.
 	IDs []ID
-	// K is how many neighbours vote, 1 to MaxPredictK. Default 0: that of 1, 3, 5, 10, 20
-	// and 50 by which stored points are predicted best.
+	// K is how many neighbours vote, 1 to MaxPredictK. Default 0: of 1, 3, 5, 10, 20 and 50
+	// the one that predicts stored points best; of classes the one whose confidence tells
+	// best what is right, among those whose accuracy is within a standard error of the best.
 	K int
 	// As says what is predicted. Default: as the stored values are.
 	As PredictAs
@@ -116,7 +117,7 @@ type TriedK struct {
 //
 // Cost: a search for each record. The first call for a key, and the next after a fit or
 // once as many changes came as a tenth of the points, predicts stored points first, which
-// takes 1,000 searches at most; so does each call with a filter by ids.
+// takes 2,000 searches at most; so does each call with a filter by ids.
 func (c *Collection) Predict(ctx context.Context, q PredictQuery) ([]Prediction, error) {
 	queries, names, err := q.searches()
 	if err != nil {

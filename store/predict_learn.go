@@ -60,7 +60,7 @@ func (c *Collection) learnPredictor(ctx context.Context, q PredictQuery, generat
 	all := len(points) + others
 	points, p.kind = mostFrequent(points)
 	p.quality = PredictQuality{
-		Key: q.Key, As: q.As, K: q.K, Space: p.space, Generation: generation, Skipped: all - len(points), Tried: []TriedK{},
+		Key: q.Key, As: q.As, K: q.K, Space: p.space, Generation: generation, Skipped: all - len(points),
 	}
 	setDefault(&p.quality.As, predictedAs(points, p.kind))
 	if p.quality.As == PredictNumber && p.kind != numberValue {
@@ -70,18 +70,32 @@ func (c *Collection) learnPredictor(ctx context.Context, q PredictQuery, generat
 	if q.K == 0 {
 		tried = triedK
 	}
-	near, err := c.leaveOut(ctx, p.electorate, points, slices.Max(tried)+1)
-	if err != nil {
+	if err := c.learnFrom(ctx, p, points, tried); err != nil {
 		return nil, err
 	}
+	// A search for fewer neighbours may find others, and it is these that will vote.
+	if all := p.quality.Tried; len(tried) > 1 {
+		err = c.learnFrom(ctx, p, points, []int{p.quality.K})
+		p.quality.Tried = all
+	}
+	return p, err
+}
+
+// learnFrom predicts points by some numbers of neighbours, and keeps what that tells of
+// the best.
+func (c *Collection) learnFrom(ctx context.Context, p *predictor, points []labelledPoint, tried []int) error {
+	near, err := c.leaveOut(ctx, p.electorate, points, slices.Max(tried)+1)
+	if err != nil {
+		return err
+	}
 	points, near = predictable(points, near)
-	p.quality.Points = len(points)
+	p.quality.Points, p.quality.Tried = len(points), []TriedK{}
 	if p.quality.As == PredictClass {
 		p.learnClasses(points, near, tried)
 	} else {
 		p.learnNumbers(points, near, tried)
 	}
-	return p, nil
+	return nil
 }
 
 // predictable leaves out the points that have no neighbours.
@@ -94,42 +108,61 @@ func predictable(points []labelledPoint, near [][]Voter) (kept []labelledPoint, 
 	return kept, theirs
 }
 
-// choose takes the K of the highest score, the smallest of equals. It tries no K that
-// leaves no point beyond the voters, but for the first.
-func (p *predictor) choose(near [][]Voter, tried []int, score func(k int) float64) {
-	best, most := math.Inf(-1), 0
+// choose takes, of the K whose score is no more than slack below the best, that of the
+// least loss, and the smallest of equals. It tries no K that leaves no point beyond the
+// voters, but for the first.
+func (p *predictor) choose(near [][]Voter, tried []int, measure func(k int) (score, loss float64), slack func(best float64) float64) {
+	p.quality.K = tried[0]
+	if len(near) == 0 {
+		return
+	}
+	most, best := 0, math.Inf(-1)
 	for _, n := range near {
 		most = max(most, len(n))
 	}
+	var losses []float64
 	for i, k := range tried {
 		if i > 0 && k >= most {
 			break
 		}
-		s := 0.
-		if len(near) > 0 {
-			s = score(k)
-			p.quality.Tried = append(p.quality.Tried, TriedK{k, s})
-		}
-		if s > best {
-			best, p.quality.K = s, k
+		score, loss := measure(k)
+		p.quality.Tried, losses = append(p.quality.Tried, TriedK{k, score}), append(losses, loss)
+		best = max(best, score)
+	}
+	least := math.Inf(1)
+	for i, t := range p.quality.Tried {
+		if t.Score >= best-slack(best) && losses[i] < least {
+			least, p.quality.K = losses[i], t.K
 		}
 	}
 }
 
+// learnClasses chooses by accuracy and, within its standard error, by how well confidence
+// tells right from wrong: its mean squared error (Brier 1950). One neighbour, say, is often
+// as accurate as ten and as sure of all it says.
 func (p *predictor) learnClasses(points []labelledPoint, near [][]Voter, tried []int) {
+	n := float64(len(points))
 	shares, right := make([]float64, len(points)), make([]bool, len(points))
-	accuracy := func(k int) float64 {
-		n := 0
+	measure := func(k int) (accuracy, loss float64) {
 		for i, voters := range near {
 			var value any
 			value, shares[i] = elect(voters, votes(voters, k))
 			if right[i] = value == points[i].value; right[i] {
-				n++
+				accuracy++
 			}
 		}
-		return float64(n) / float64(len(points))
+		accuracy /= n
+		p.confidence = reliabilityOf(shares, right)
+		for i, share := range shares {
+			off := p.confidence.of(share)
+			if right[i] {
+				off = 1 - off
+			}
+			loss += off * off / n
+		}
+		return accuracy, loss
 	}
-	p.choose(near, tried, accuracy)
+	p.choose(near, tried, measure, func(best float64) float64 { return math.Sqrt(max(0, best*(1-best)) / n) })
 	if len(points) == 0 {
 		return
 	}
@@ -137,10 +170,9 @@ func (p *predictor) learnClasses(points []labelledPoint, near [][]Voter, tried [
 	for _, point := range points {
 		levels[point.value]++
 	}
-	reached := accuracy(p.quality.K)
-	common := float64(slices.Max(slices.Collect(maps.Values(levels)))) / float64(len(points))
+	reached, _ := measure(p.quality.K)
+	common := float64(slices.Max(slices.Collect(maps.Values(levels)))) / n
 	p.quality.Accuracy, p.quality.MostCommon = &reached, &common
-	p.confidence = reliabilityOf(shares, right)
 }
 
 func (p *predictor) learnNumbers(points []labelledPoint, near [][]Voter, tried []int) {
@@ -152,7 +184,7 @@ func (p *predictor) learnNumbers(points []labelledPoint, near [][]Voter, tried [
 	if len(points) > 0 {
 		p.deviation = stat.PopStdDev(values, nil)
 	}
-	r2 := func(k int) float64 {
+	r2 := func(k int) (score, loss float64) {
 		var square float64
 		for i, voters := range near {
 			var mean float64
@@ -162,17 +194,18 @@ func (p *predictor) learnNumbers(points []labelledPoint, near [][]Voter, tried [
 		}
 		switch {
 		case square == 0:
-			return 1
+			return 1, 0
 		case p.deviation == 0:
-			return 0
+			return 0, 0
 		}
-		return 1 - square/(p.deviation*p.deviation)
+		return 1 - square/(p.deviation*p.deviation), 0
 	}
-	p.choose(near, tried, r2)
+	p.choose(near, tried, r2, func(float64) float64 { return 0 })
 	if len(points) == 0 {
 		return
 	}
-	reached, off := r2(p.quality.K), 0.
+	off := 0.
+	reached, _ := r2(p.quality.K)
 	for i := range errors {
 		off += math.Abs(errors[i]) / float64(len(errors))
 		deviations[i] = p.atLeast(deviations[i])

@@ -109,12 +109,7 @@ which leaves alone what has the id of a record already.`,
 }
 
 func (f *importFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.format, "format", "", listed(bulk.Formats())+" (default: the name tells); of a folder or an archive, what to read in it")
-	flags.StringVar(&f.file.ID, "id-column", "", "column or key that holds the ids (default: \"id\" if there is one; else points are numbered)")
-	flags.StringSliceVar(&f.file.Payload, "payload-columns", nil, "columns or keys that go to the payload instead of the record")
-	flags.StringVar(&f.file.Record, "record-column", "", "column or key that is the record itself: a text, a vector, an image; all others go to the payload")
-	flags.StringVar(&f.file.Array, "array", "", "array of an .npz that holds the records (default: the only one of two or three dimensions)")
-	flags.StringSliceVar(&f.file.Text, "text-columns", nil, "columns of a CSV that are text whatever they look like")
+	registerColumns(flags, &f.file, &f.format)
 	flags.StringVar(&f.file.Labels, "labels", "", `IDX or NumPy file with one number per record, for the payload's "label"; of an .npz, an array in it`)
 	flags.Uint64Var(&f.firstID, "first-id", 0, "number of the first point where the files name no ids")
 	flags.IntVar(&f.batch, "batch", defaultBatch, "points per transaction; in a new collection the first decide what is open, such as a table's columns")
@@ -144,6 +139,16 @@ func (f *importFlags) register(flags *pflag.FlagSet) {
 		}
 		return pflag.NormalizedName(name)
 	})
+}
+
+// registerColumns are the flags that say what of a file is a record.
+func registerColumns(flags *pflag.FlagSet, file *bulk.Options, format *string) {
+	flags.StringVar(format, "format", "", listed(bulk.Formats())+" (default: the name tells); of a folder or an archive, what to read in it")
+	flags.StringVar(&file.ID, "id-column", "", "column or key that holds the ids (default: \"id\" if there is one; else points are numbered)")
+	flags.StringSliceVar(&file.Payload, "payload-columns", nil, "columns or keys that go to the payload instead of the record")
+	flags.StringVar(&file.Record, "record-column", "", "column or key that is the record itself: a text, a vector, an image; all others go to the payload")
+	flags.StringVar(&file.Array, "array", "", "array of an .npz that holds the records (default: the only one of two or three dimensions)")
+	flags.StringSliceVar(&file.Text, "text-columns", nil, "columns of a CSV that are text whatever they look like")
 }
 
 // metrics are the distances by REST's names.

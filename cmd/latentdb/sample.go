@@ -36,8 +36,21 @@ func (a *app) sampleCommand() *cobra.Command {
 
 // printSamples prints one record a line; files by name.
 func (a *app) printSamples(s store.Samples, out string) error {
-	records := s.Records
-	for _, v := range s.Vectors {
+	if err := a.printRecords(s.Records, s.Vectors, out, "sample"); err != nil {
+		return err
+	}
+	if s.Privacy.Compared == 0 {
+		a.notef("generation %d; none of the records that it was fitted on is left to compare the samples with", s.Generation)
+		return nil
+	}
+	a.notef("generation %d; %s of the samples lie closer to a record of training than to any held out (50 %% is ideal)",
+		s.Generation, percent(s.Privacy.ShareCloserToTrain))
+	return nil
+}
+
+// printRecords prints records or vectors, one a line; files by name, which begins with prefix.
+func (a *app) printRecords(records []any, vectors [][]float32, out, prefix string) error {
+	for _, v := range vectors {
 		records = append(records, v)
 	}
 	for i, record := range records {
@@ -47,7 +60,7 @@ func (a *app) printSamples(s store.Samples, out string) error {
 		}
 		text := string(line)
 		if _, isFile := asFile(record); isFile {
-			if text, err = showRecord(record, out, recordName("sample", i)); err != nil {
+			if text, err = showRecord(record, out, recordName(prefix, i)); err != nil {
 				return err
 			}
 		}
@@ -55,11 +68,5 @@ func (a *app) printSamples(s store.Samples, out string) error {
 			return err
 		}
 	}
-	if s.Privacy.Compared == 0 {
-		a.notef("generation %d; none of the records that it was fitted on is left to compare the samples with", s.Generation)
-		return nil
-	}
-	a.notef("generation %d; %s of the samples lie closer to a record of training than to any held out (50 %% is ideal)",
-		s.Generation, percent(s.Privacy.ShareCloserToTrain))
 	return nil
 }
