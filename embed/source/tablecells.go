@@ -11,7 +11,7 @@ type cellPlan struct {
 	table   []Column        // what it was made for
 	columns []plannedColumn // those under the header, in the order of their names
 	strange bool            // there are others, too
-	size    int             // bytes of what is stored beside the cells
+	size    int             // bytes of what is stored beside cells that have values
 }
 
 type plannedColumn struct {
@@ -51,7 +51,9 @@ func (t Table) planFor(header *cells.Header) *cellPlan {
 			c := plannedColumn{Column: &columns[i], at: at, key: string(append(appendString([]byte{','}, columns[i].Name), ':'))}
 			c.asIs, c.quoted = c.shortcut(header.Columns()[at].Kind)
 			plan.columns = append(plan.columns, c)
-			plan.size += len(c.key) + len("null")
+			if plan.size += len(c.key); c.quoted {
+				plan.size += len(`""`)
+			}
 		}
 	}
 	plan.strange = len(plan.columns) < header.Len()
@@ -75,7 +77,13 @@ func (c *Column) shortcut(kind cells.Kind) (asIs func(string) bool, quoted bool)
 }
 
 func (p *cellPlan) marshal(row *cells.Row) ([]byte, error) {
-	stored := make([]byte, 0, p.size+len(row.Line))
+	size := p.size + len(row.Line)
+	for _, cell := range row.Spans {
+		if cell.From == cell.To {
+			size += len("null")
+		}
+	}
+	stored := make([]byte, 0, size)
 	for i := range p.columns {
 		c := &p.columns[i]
 		stored = append(stored, c.key...)

@@ -172,8 +172,10 @@ func ParseNumber(s string) (any, bool) {
 // of up to six digits before the point, in all up to 15, the last of which is not 0.
 func IsPlain(s string) bool {
 	const wholeDigits, beforePoint, decimalDigits = 18, 6, 15
-	digits := strings.TrimPrefix(s, "-")
-	n := 0
+	digits, n := s, 0
+	if s != "" && s[0] == '-' {
+		digits = s[1:]
+	}
 	for n < len(digits) && digits[n]-'0' < 10 {
 		n++
 	}
