@@ -20,7 +20,7 @@ type plannedColumn struct {
 	key string // `,"name":`
 	// asIs tells quickly of cells that are stored as they are, in quotes if quoted; nil
 	// where it takes their value to tell.
-	asIs   func(cell string) bool
+	asIs   func(row *cells.Row, at int) bool
 	quoted bool
 }
 
@@ -61,19 +61,23 @@ func (t Table) planFor(header *cells.Header) *cellPlan {
 }
 
 // shortcut is asIs and quoted for a column's cells of a kind.
-func (c *Column) shortcut(kind cells.Kind) (asIs func(string) bool, quoted bool) {
+func (c *Column) shortcut(kind cells.Kind) (asIs func(*cells.Row, int) bool, quoted bool) {
 	open := c.Type == CategoricalColumn && len(c.Levels) == 0
 	switch {
 	case kind == cells.Number && (c.Type == NumericColumn || open):
-		return cells.IsPlain, false
+		return (*cells.Row).IsPlain, false
 	case kind == cells.Boolean && (c.Type == BooleanColumn || open):
-		return func(cell string) bool { return cell == "true" || cell == "false" }, false
+		return cellOf(func(cell string) bool { return cell == "true" || cell == "false" }), false
 	case kind == cells.Text && (c.Type == TextColumn || open):
-		return func(cell string) bool { return len(cell) <= MaxTextBytes && isPlainText(cell) }, true
+		return cellOf(func(cell string) bool { return len(cell) <= MaxTextBytes && isPlainText(cell) }), true
 	case kind == cells.Text && c.Type == TimeColumn && c.Format.unit() == 0:
-		return isPlainTime, true
+		return cellOf(isPlainTime), true
 	}
 	return nil, false
+}
+
+func cellOf(tells func(cell string) bool) func(*cells.Row, int) bool {
+	return func(row *cells.Row, at int) bool { return tells(row.Cell(at)) }
 }
 
 func (p *cellPlan) marshal(row *cells.Row) ([]byte, error) {
@@ -91,7 +95,7 @@ func (p *cellPlan) marshal(row *cells.Row) ([]byte, error) {
 		switch {
 		case cell == "":
 			stored = append(stored, "null"...)
-		case c.asIs == nil || !c.asIs(cell):
+		case c.asIs == nil || !c.asIs(row, c.at):
 			kept, err := c.normal(row.Value(c.at))
 			if err != nil {
 				return nil, fmt.Errorf("%w: column %q: %w", ErrRecord, c.Name, err)

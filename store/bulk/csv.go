@@ -197,6 +197,9 @@ func (f *csvFile) row(in csvRecord) (Row, error) {
 	row := Row{Line: in.line}
 	for i := range f.columns {
 		c := &f.columns[i]
+		if c.role == toRecord && (c.kind == textCell || c.kind == numberCell && in.spans[i].CheckPlain(in.text)) {
+			continue
+		}
 		cell := in.cell(i)
 		from, to, err := c.kind.cut(cell)
 		if err != nil {

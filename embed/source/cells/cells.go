@@ -72,7 +72,17 @@ func (h *Header) Without(column int) *Header {
 }
 
 // Span is where a cell's value stands in the text of its row.
-type Span struct{ From, To uint32 }
+type Span struct {
+	From, To uint32
+	plain    bool // is known to be
+}
+
+// CheckPlain is IsPlain of the cell in a row's text, for the row to remember. The span
+// must not change after it.
+func (s *Span) CheckPlain(line string) bool {
+	s.plain = IsPlain(line[s.From:s.To])
+	return s.plain
+}
 
 // Row is one record. It does not change.
 type Row struct {
@@ -94,6 +104,9 @@ func (r *Row) Check() error {
 
 // Cell is the text of a cell, "" if its value is missing.
 func (r *Row) Cell(i int) string { return r.Line[r.Spans[i].From:r.Spans[i].To] }
+
+// IsPlain is IsPlain of a cell.
+func (r *Row) IsPlain(i int) bool { return r.Spans[i].plain || IsPlain(r.Cell(i)) }
 
 // Value is the value of a cell: nil, a string, an int64 or float64, or a bool. Text that
 // is not of the column's kind is a string.

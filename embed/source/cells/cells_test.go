@@ -53,7 +53,22 @@ func TestIsPlain(t *testing.T) {
 
 func TestRow(t *testing.T) {
 	header := cells.NewHeader([]cells.Column{{"id", cells.Number}, {"", cells.Skipped}, {"ok", cells.Boolean}, {"x", cells.Number}, {"odd", cells.Number}, {"t", cells.Text}})
-	row := &cells.Row{header, "8,?,TRUE,1e3,x,", []cells.Span{{0, 1}, {2, 3}, {4, 8}, {9, 12}, {13, 14}, {15, 15}}}
+	row := &cells.Row{Header: header, Line: "8,?,TRUE,1e3,x,"}
+	for at := uint32(0); ; {
+		to := at
+		for int(to) < len(row.Line) && row.Line[to] != ',' {
+			to++
+		}
+		row.Spans = append(row.Spans, cells.Span{From: at, To: to})
+		if at = to + 1; int(to) == len(row.Line) {
+			break
+		}
+	}
+	for i, plain := range []bool{true, false, false, false, false, false} {
+		if checked := row.Spans[i].CheckPlain(row.Line); checked != plain || row.IsPlain(i) != plain {
+			t.Errorf("%q is plain: %t", row.Cell(i), checked)
+		}
+	}
 	want := map[string]any{"id": int64(8), "ok": true, "x": 1000.0, "odd": "x", "t": nil}
 	if got := row.Map(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
