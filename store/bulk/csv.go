@@ -197,7 +197,7 @@ func (f *csvFile) row(in csvRecord) (Row, error) {
 	row := Row{Line: in.line}
 	for i := range f.columns {
 		c := &f.columns[i]
-		if c.role == toRecord && (c.kind == textCell || c.kind == numberCell && in.spans[i].CheckPlain(in.text)) {
+		if c.role == toRecord && (c.kind == textCell || c.kind == numberCell && in.spans[i].IsPlain()) {
 			continue
 		}
 		cell := in.cell(i)

@@ -86,7 +86,7 @@ func (l *csvLines) next(fields int) (csvRecord, error) {
 		l.plain++
 		l.lines++
 		if line != "" { // which is no record
-			return csvRecord{line: l.lines, text: line, spans: l.cut(line, fields)}, nil
+			return csvRecord{line: l.lines, text: line, spans: cells.Cut(l.room(fields), line)}, nil
 		}
 	}
 }
@@ -123,17 +123,6 @@ func (l *csvLines) peekLine() (buffered []byte, end int) {
 		}
 	}
 	return nil, -1
-}
-
-// cut gives the fields of a line, as many of them as are expected or any other number.
-func (l *csvLines) cut(line string, fields int) []cells.Span {
-	spans, from := l.room(fields), 0
-	for i := range len(line) {
-		if line[i] == ',' {
-			spans, from = append(spans, cells.Span{From: uint32(from), To: uint32(i)}), i+1
-		}
-	}
-	return append(spans, cells.Span{From: uint32(from), To: uint32(len(line))})
 }
 
 // room is for the spans of a record. It is cheaper to make for some records at once.
