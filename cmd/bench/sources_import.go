@@ -3,12 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"image"
 	"image/png"
-	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -33,6 +31,7 @@ func (s *sources) importing(ctx context.Context) error {
 		files        func(dir string) (importCost, error)
 	}{
 		{"a", "CSV (bike shares), against encoding/csv on the file", s.csvCost},
+		{"a2", "CSV (bike shares), against encoding/csv on the file and strconv on its numbers", s.csvNumbersCost},
 		{"b", "PNG (MNIST's test digits, 25 a picture), against image/png on the files", s.pngCost},
 		{"c", "WAV (spoken digits), against Audio.Marshal, which decodes, on the files", s.wavCost},
 	} {
@@ -133,26 +132,6 @@ func resolved(path string, spec source.Spec) (source.Spec, error) {
 		}
 	}
 	return spec.Resolve(first)
-}
-
-func (s *sources) csvCost(string) (importCost, error) {
-	path := filepath.Join(s.data, "tabular_mixed", "bikeshare.csv")
-	spec, err := resolved(path, source.Table{})
-	return importCost{path, spec, func() error {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		in := csv.NewReader(bytes.NewReader(data))
-		in.ReuseRecord = true
-		for {
-			if _, err := in.Read(); err == io.EOF {
-				return nil
-			} else if err != nil {
-				return err
-			}
-		}
-	}}, err
 }
 
 // pngCost writes sheets of digits, as large as pictures are that people have.

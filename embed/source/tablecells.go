@@ -11,7 +11,7 @@ type cellPlan struct {
 	table   []Column        // what it was made for
 	columns []plannedColumn // those under the header, in the order of their names
 	strange bool            // there are others, too
-	size    int             // bytes of what is stored beside the cells
+	size    int             // bytes of what is stored beside cells that have values
 }
 
 type plannedColumn struct {
@@ -20,7 +20,7 @@ type plannedColumn struct {
 	key string // `,"name":`
 	// asIs tells quickly of cells that are stored as they are, in quotes if quoted; nil
 	// where it takes their value to tell.
-	asIs   func(cell string) bool
+	asIs   func(row *cells.Row, at int) bool
 	quoted bool
 }
 
@@ -51,7 +51,9 @@ func (t Table) planFor(header *cells.Header) *cellPlan {
 			c := plannedColumn{Column: &columns[i], at: at, key: string(append(appendString([]byte{','}, columns[i].Name), ':'))}
 			c.asIs, c.quoted = c.shortcut(header.Columns()[at].Kind)
 			plan.columns = append(plan.columns, c)
-			plan.size += len(c.key) + len("null")
+			if plan.size += len(c.key); c.quoted {
+				plan.size += len(`""`)
+			}
 		}
 	}
 	plan.strange = len(plan.columns) < header.Len()
@@ -59,23 +61,33 @@ func (t Table) planFor(header *cells.Header) *cellPlan {
 }
 
 // shortcut is asIs and quoted for a column's cells of a kind.
-func (c *Column) shortcut(kind cells.Kind) (asIs func(string) bool, quoted bool) {
+func (c *Column) shortcut(kind cells.Kind) (asIs func(*cells.Row, int) bool, quoted bool) {
 	open := c.Type == CategoricalColumn && len(c.Levels) == 0
 	switch {
 	case kind == cells.Number && (c.Type == NumericColumn || open):
-		return cells.IsPlain, false
+		return (*cells.Row).IsPlain, false
 	case kind == cells.Boolean && (c.Type == BooleanColumn || open):
-		return func(cell string) bool { return cell == "true" || cell == "false" }, false
+		return cellOf(func(cell string) bool { return cell == "true" || cell == "false" }), false
 	case kind == cells.Text && (c.Type == TextColumn || open):
-		return func(cell string) bool { return len(cell) <= MaxTextBytes && isPlainText(cell) }, true
+		return cellOf(func(cell string) bool { return len(cell) <= MaxTextBytes && isPlainText(cell) }), true
 	case kind == cells.Text && c.Type == TimeColumn && c.Format.unit() == 0:
-		return isPlainTime, true
+		return cellOf(isPlainTime), true
 	}
 	return nil, false
 }
 
+func cellOf(tells func(cell string) bool) func(*cells.Row, int) bool {
+	return func(row *cells.Row, at int) bool { return tells(row.Cell(at)) }
+}
+
 func (p *cellPlan) marshal(row *cells.Row) ([]byte, error) {
-	stored := make([]byte, 0, p.size+len(row.Line))
+	size := p.size + len(row.Line)
+	for _, cell := range row.Spans {
+		if cell.From == cell.To {
+			size += len("null")
+		}
+	}
+	stored := make([]byte, 0, size)
 	for i := range p.columns {
 		c := &p.columns[i]
 		stored = append(stored, c.key...)
@@ -83,7 +95,7 @@ func (p *cellPlan) marshal(row *cells.Row) ([]byte, error) {
 		switch {
 		case cell == "":
 			stored = append(stored, "null"...)
-		case c.asIs == nil || !c.asIs(cell):
+		case c.asIs == nil || !c.asIs(row, c.at):
 			kept, err := c.normal(row.Value(c.at))
 			if err != nil {
 				return nil, fmt.Errorf("%w: column %q: %w", ErrRecord, c.Name, err)

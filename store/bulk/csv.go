@@ -34,6 +34,7 @@ type csvFile struct {
 	asMaps  bool
 	sample  []csvRecord // read, not yet given
 	end     error       // what ended reading, io.EOF included
+	spare   []cells.Row
 }
 
 // csvColumn is a column: where its values go and how they are read.
@@ -196,6 +197,9 @@ func (f *csvFile) row(in csvRecord) (Row, error) {
 	row := Row{Line: in.line}
 	for i := range f.columns {
 		c := &f.columns[i]
+		if c.role == toRecord && (c.kind == textCell || c.kind == numberCell && in.spans[i].IsPlain()) {
+			continue
+		}
 		cell := in.cell(i)
 		from, to, err := c.kind.cut(cell)
 		if err != nil {
@@ -213,11 +217,22 @@ func (f *csvFile) row(in csvRecord) (Row, error) {
 	if row.Record != nil || row.Vector != nil {
 		return row, nil
 	}
-	record := &cells.Row{Header: f.header, Line: in.text, Spans: in.spans}
+	record := f.newRow()
+	*record = cells.Row{Header: f.header, Line: in.text, Spans: in.spans}
 	if row.Record = record; f.asMaps {
 		row.Record = record.Map()
 	}
 	return row, nil
+}
+
+// newRow is one of some that are made at once, which costs less.
+func (f *csvFile) newRow() *cells.Row {
+	if len(f.spare) == 0 {
+		f.spare = make([]cells.Row, 64)
+	}
+	row := &f.spare[0]
+	f.spare = f.spare[1:]
+	return row
 }
 
 // set takes a value that is not one of the record's columns.

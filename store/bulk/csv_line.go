@@ -36,7 +36,9 @@ type csvLines struct {
 	left  int // bytes that csv may read before the record is too long
 	lines int // read so far
 	plain int // of them, those that csv did not see
-	spare []cells.Span
+
+	ready string       // lines without a quote, to be cut
+	spare []cells.Span // see room
 }
 
 func newCSVLines(in *bufio.Reader) *csvLines {
@@ -75,47 +77,52 @@ func (l *csvLines) header() ([]string, error) {
 // next is the next record, of which fields are expected; its error ends the file.
 func (l *csvLines) next(fields int) (csvRecord, error) {
 	for {
-		line, ok := l.peekPlain()
-		if !ok {
+		if l.ready == "" && !l.takePlain() {
 			return l.quoted()
 		}
+		end := strings.IndexByte(l.ready, '\n')
+		line := strings.TrimSuffix(l.ready[:end], "\r")
+		l.ready = l.ready[end+1:]
 		l.plain++
 		l.lines++
-		record := csvRecord{line: l.lines}
-		if text := bytes.TrimSuffix(line[:len(line)-1], []byte("\r")); len(text) > 0 {
-			record.text, record.spans = string(text), l.cut(text, fields)
-		}
-		_, _ = l.in.Discard(len(line)) // was peeked
-		if record.spans != nil {       // empty lines are no records
-			return record, nil
+		if line != "" { // which is no record
+			return csvRecord{line: l.lines, text: line, spans: cells.Cut(l.room(fields), line)}, nil
 		}
 	}
 }
 
-// peekPlain is the next line, with its end, if there is no quote in it.
-func (l *csvLines) peekPlain() (line []byte, ok bool) {
-	for n := 1; n <= l.in.Size(); n = l.in.Buffered() + 1 {
+// takePlain makes some lines without a quote ready, of those that are buffered, if the
+// next line is one.
+func (l *csvLines) takePlain() bool {
+	const some = 4 << 10
+	buffered, end := l.peekLine()
+	if end < 0 {
+		return false
+	}
+	if len(buffered) > some {
+		buffered = buffered[:max(end+1, some)]
+	}
+	if quote := bytes.IndexByte(buffered, '"'); quote >= 0 {
+		buffered = buffered[:quote]
+	}
+	l.ready = string(buffered[:bytes.LastIndexByte(buffered, '\n')+1])
+	_, _ = l.in.Discard(len(l.ready)) // was peeked
+	return l.ready != ""
+}
+
+// peekLine is what is buffered, and where in it the next line ends, -1 if that is not
+// there for being the last one or too long.
+func (l *csvLines) peekLine() (buffered []byte, end int) {
+	for n := 1; n <= l.in.Size(); n = len(buffered) + 1 {
 		if _, err := l.in.Peek(n); err != nil {
 			break
 		}
-		ready, _ := l.in.Peek(l.in.Buffered()) // is there
-		if end := bytes.IndexByte(ready[n-1:], '\n'); end >= 0 {
-			line = ready[:n+end]
-			return line, bytes.IndexByte(line, '"') < 0
+		buffered, _ = l.in.Peek(l.in.Buffered()) // is there
+		if end := bytes.IndexByte(buffered[n-1:], '\n'); end >= 0 {
+			return buffered, n - 1 + end
 		}
 	}
-	return nil, false
-}
-
-// cut gives the fields of a line, as many of them as are expected or any other number.
-func (l *csvLines) cut(text []byte, fields int) []cells.Span {
-	spans, from := l.room(fields), 0
-	for i, c := range text {
-		if c == ',' {
-			spans, from = append(spans, cells.Span{From: uint32(from), To: uint32(i)}), i+1
-		}
-	}
-	return append(spans, cells.Span{From: uint32(from), To: uint32(len(text))})
+	return nil, -1
 }
 
 // room is for the spans of a record. It is cheaper to make for some records at once.

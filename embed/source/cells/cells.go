@@ -72,7 +72,32 @@ func (h *Header) Without(column int) *Header {
 }
 
 // Span is where a cell's value stands in the text of its row.
-type Span struct{ From, To uint32 }
+type Span struct {
+	From, To uint32
+	plain    bool // is known to be
+}
+
+// IsPlain tells whether the cell is known to be as IsPlain says.
+func (s Span) IsPlain() bool { return s.plain }
+
+// Cut appends the cells of a line, which commas part.
+func Cut(spans []Span, line string) []Span {
+	for from := 0; ; {
+		to := from + plainLength(line[from:])
+		plain := to > from && (to == len(line) || line[to] == ',')
+		if !plain {
+			if more := strings.IndexByte(line[to:], ','); more >= 0 {
+				to += more
+			} else {
+				to = len(line)
+			}
+		}
+		spans = append(spans, Span{uint32(from), uint32(to), plain})
+		if from = to + 1; to == len(line) {
+			return spans
+		}
+	}
+}
 
 // Row is one record. It does not change.
 type Row struct {
@@ -94,6 +119,9 @@ func (r *Row) Check() error {
 
 // Cell is the text of a cell, "" if its value is missing.
 func (r *Row) Cell(i int) string { return r.Line[r.Spans[i].From:r.Spans[i].To] }
+
+// IsPlain is IsPlain of a cell.
+func (r *Row) IsPlain(i int) bool { return r.Spans[i].plain || IsPlain(r.Cell(i)) }
 
 // Value is the value of a cell: nil, a string, an int64 or float64, or a bool. Text that
 // is not of the column's kind is a string.
@@ -170,26 +198,40 @@ func ParseNumber(s string) (any, bool) {
 // the int64 or, in the shortest way, the float64 that it reads gives the same text
 // again, without an exponent: of integers of up to 18 digits, and of decimals from 0.0001
 // of up to six digits before the point, in all up to 15, the last of which is not 0.
-func IsPlain(s string) bool {
+func IsPlain(s string) bool { return s != "" && plainLength(s) == len(s) }
+
+// plainLength is how long the plain number is that s begins with; 0 if there is none.
+func plainLength(s string) int {
 	const wholeDigits, beforePoint, decimalDigits = 18, 6, 15
-	digits := strings.TrimPrefix(s, "-")
-	n := 0
-	for n < len(digits) && digits[n]-'0' < 10 {
-		n++
+	start := 0
+	if s != "" && s[0] == '-' {
+		start = 1
 	}
-	switch {
-	case n == 0 || n > wholeDigits || digits[0] == '0' && n > 1:
-		return false
-	case n == len(digits):
-		return digits[0] != '0' || len(s) == 1
-	case n > beforePoint || digits[n] != '.' || len(digits) > decimalDigits+1 || digits[len(digits)-1] == '0':
-		return false
+	end := digitsEnd(s, start)
+	whole := end - start
+	if whole == 0 || whole > wholeDigits || s[start] == '0' && whole > 1 {
+		return 0
 	}
-	fraction := digits[n+1:]
-	for i := range len(fraction) {
-		if fraction[i]-'0' >= 10 {
-			return false
+	if end == len(s) || s[end] != '.' {
+		if s[start] == '0' && start > 0 {
+			return 0
 		}
+		return end
 	}
-	return fraction != "" && (digits[0] != '0' || !strings.HasPrefix(fraction, "0000"))
+	point := end
+	end = digitsEnd(s, point+1)
+	switch {
+	case whole > beforePoint || end-point-1+whole > decimalDigits || s[end-1] == '0' || s[end-1] == '.':
+		return 0
+	case s[start] == '0' && strings.HasPrefix(s[point:end], ".0000"):
+		return 0
+	}
+	return end
+}
+
+func digitsEnd(s string, i int) int {
+	for i < len(s) && s[i]-'0' < 10 {
+		i++
+	}
+	return i
 }

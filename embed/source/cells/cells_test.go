@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/latentdb/latentdb/embed/source/cells"
@@ -13,7 +14,7 @@ import (
 
 func Example() {
 	header := cells.NewHeader([]cells.Column{{Name: "city", Kind: cells.Text}, {Name: "age", Kind: cells.Number}})
-	row := &cells.Row{Header: header, Line: "Oslo,31", Spans: []cells.Span{{From: 0, To: 4}, {From: 5, To: 7}}}
+	row := &cells.Row{Header: header, Line: "Oslo,31", Spans: cells.Cut(nil, "Oslo,31")}
 	fmt.Println(row.Cell(0), row.Map())
 	// Output: Oslo map[age:31 city:Oslo]
 }
@@ -51,9 +52,26 @@ func TestIsPlain(t *testing.T) {
 	})
 }
 
+func TestCut(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := rapid.SliceOfN(rapid.StringOfN(rapid.RuneFrom([]rune("0019.-e x")), 0, 9, -1), 1, 6).Draw(t, "cells")
+		row := &cells.Row{Line: strings.Join(want, ",")}
+		row.Spans = cells.Cut(nil, row.Line)
+		if len(row.Spans) != len(want) {
+			t.Fatalf("%q: %d cells", row.Line, len(row.Spans))
+		}
+		for i, cell := range want {
+			if row.Cell(i) != cell || row.Spans[i].IsPlain() != cells.IsPlain(cell) || row.IsPlain(i) != cells.IsPlain(cell) {
+				t.Errorf("%q: cell %d is %q, plain %t", row.Line, i, row.Cell(i), row.IsPlain(i))
+			}
+		}
+	})
+}
+
 func TestRow(t *testing.T) {
 	header := cells.NewHeader([]cells.Column{{"id", cells.Number}, {"", cells.Skipped}, {"ok", cells.Boolean}, {"x", cells.Number}, {"odd", cells.Number}, {"t", cells.Text}})
-	row := &cells.Row{header, "8,?,TRUE,1e3,x,", []cells.Span{{0, 1}, {2, 3}, {4, 8}, {9, 12}, {13, 14}, {15, 15}}}
+	row := &cells.Row{Header: header, Line: "8,?,TRUE,1e3,x,"}
+	row.Spans = cells.Cut(nil, row.Line)
 	want := map[string]any{"id": int64(8), "ok": true, "x": 1000.0, "odd": "x", "t": nil}
 	if got := row.Map(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
