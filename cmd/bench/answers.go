@@ -17,7 +17,7 @@ func answersSuite(ctx context.Context, b *bench) error {
 		b.logf("%v: figures beside peers are null", err)
 	}
 	a := &answers{bench: b, peer: p}
-	for _, part := range []sourcesPart{{"1", a.outliers}, {"7", a.predictions}} {
+	for _, part := range a.parts() {
 		if !b.wants(part.number) {
 			continue
 		}
@@ -37,4 +37,12 @@ func answersSuite(ctx context.Context, b *bench) error {
 type answers struct {
 	*bench
 	peer *peer
+}
+
+func (a *answers) parts() []sourcesPart {
+	return []sourcesPart{
+		{"1", a.outliers},
+		{"4", a.samples},
+		{"7", a.predictions},
+	}
 }
