@@ -70,6 +70,7 @@ type Collection struct {
 	outlierCache populationCache
 	mixtures     mixtureCache
 	predictors   predictorCache
+	lastScan     scanCache
 }
 
 func newCollection(db *DB, name, dir string) *Collection {

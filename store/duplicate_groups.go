@@ -23,16 +23,17 @@ func (c *Collection) groups(scan *duplicateScan, threshold float64, keep Keep) (
 		root := union.find(p.a)
 		joined[root] = append(joined[root], p)
 	}
-	out := []DuplicateGroup{}
-	err = c.view(func(g *ground) error {
+	out := make([]DuplicateGroup, 0, len(joined))
+	choose := keep.chooser(scan)
+	err = c.viewIf(keep.readsPayloads(), func(g *ground) error {
 		for _, pairs := range joined {
-			group, err := scan.generation.group(g, pairs, keep)
+			group, members := scan.group(pairs)
+			kept, err := choose(g, members, pairs)
 			if err != nil {
 				return err
 			}
-			if len(group.IDs) > 1 {
-				out = append(out, group)
-			}
+			group.Keep = kept.id
+			out = append(out, group)
 		}
 		return nil
 	})
@@ -46,15 +47,15 @@ func (c *Collection) groups(scan *duplicateScan, threshold float64, keep Keep) (
 // int8 codes only pick candidates: what decides is the latents themselves.
 func (c *Collection) pairsWithin(scan *duplicateScan, threshold float64) ([]scanPair, error) {
 	gen := scan.generation
-	coded := scan.search.own == nil && gen != nil && gen.model != nil && c.Config().indexedSpace() == SpaceLatent
+	coded := scan.matcher == nil && scan.search.own == nil && gen != nil && gen.model != nil && c.Config().indexedSpace() == SpaceLatent
 	slack := 0.0
 	if coded {
 		// Rounding moves each latent by half a step per coordinate at most.
 		slack = float64(gen.model.CodeStep()) * math.Sqrt(float64(gen.model.Dim()))
 	}
 	var out []scanPair
-	err := c.view(func(g *ground) error {
-		measure := c.measurer(scan)
+	measure := c.measurer(scan)
+	err := c.viewIf(coded, func(g *ground) error {
 		for _, p := range scan.pairs {
 			if p.distance > threshold+slack && !p.exact {
 				continue
@@ -94,86 +95,75 @@ func (g *generation) contentOf(p storedPoint) ([]byte, error) {
 	return code, nil
 }
 
-// group describes one group: its ids, which stays, and its pairs.
-func (g *generation) group(gr *ground, pairs []scanPair, keep Keep) (DuplicateGroup, error) {
+// viewIf is view where a transaction is needed, and else calls f without one.
+func (c *Collection) viewIf(needed bool, f func(g *ground) error) error {
+	if needed {
+		return c.view(f)
+	}
+	return f(nil)
+}
+
+// group describes one group but for which of its points stays, and gives these, in order
+// of ids.
+func (s *duplicateScan) group(pairs []scanPair) (DuplicateGroup, []*scannedPoint) {
 	out := DuplicateGroup{Exact: true}
-	points := make(map[uint32]storedPoint)
-	contents := make(map[uint32][]byte)
+	slots := make([]uint32, 0, 2*len(pairs))
+	out.Pairs = make([]DuplicatePair, 0, len(pairs))
 	for _, p := range pairs {
-		for _, slot := range []uint32{p.a, p.b} {
-			if _, seen := contents[slot]; seen {
-				continue
-			}
-			p, ok, err := gr.point(slot)
-			if err != nil {
-				return out, err
-			}
-			if !ok {
-				continue // deleted since the scan
-			}
-			content, err := g.contentOf(p)
-			if err != nil {
-				return out, err
-			}
-			points[slot], contents[slot] = p, content
-		}
+		slots = append(slots, p.a, p.b)
+		pair := s.describe(p)
+		out.Exact = out.Exact && pair.Exact
+		out.Pairs = append(out.Pairs, pair)
 	}
-	seen := make(map[[2]uint32]bool)
-	for _, p := range pairs {
-		ra, okA := contents[p.a]
-		rb, okB := contents[p.b]
-		key := [2]uint32{p.a, p.b}
-		if !okA || !okB || seen[key] {
-			continue
-		}
-		seen[key] = true
-		same := bytes.Equal(ra, rb)
-		out.Exact = out.Exact && same
-		a, b := points[p.a].id, points[p.b].id
-		if a.Compare(b) > 0 {
-			a, b = b, a
-		}
-		out.Pairs = append(out.Pairs, DuplicatePair{A: a, B: b, Distance: p.distance, Exact: same})
-	}
-	var newest uint64
-	for _, p := range points {
-		out.IDs = append(out.IDs, p.id)
-		if keep == KeepNewest && p.seq > newest {
-			newest, out.Keep = p.seq, p.id
-		}
-	}
-	slices.SortFunc(out.IDs, ID.Compare)
 	slices.SortFunc(out.Pairs, func(p, q DuplicatePair) int {
 		return cmp.Or(cmp.Compare(p.Distance, q.Distance), p.A.Compare(q.A), p.B.Compare(q.B))
 	})
-	if keep == KeepFirst && len(out.IDs) > 0 {
-		out.Keep = out.IDs[0]
+	out.Pairs = slices.CompactFunc(out.Pairs, func(p, q DuplicatePair) bool { return p.A == q.A && p.B == q.B })
+	slices.Sort(slots)
+	var members []*scannedPoint
+	for _, slot := range slices.Compact(slots) {
+		members = append(members, s.point(slot))
 	}
-	return out, nil
+	slices.SortFunc(members, func(p, q *scannedPoint) int { return p.id.Compare(q.id) })
+	for _, p := range members {
+		out.IDs = append(out.IDs, p.id)
+	}
+	return out, members
+}
+
+// describe is a pair as it is told.
+func (s *duplicateScan) describe(p scanPair) DuplicatePair {
+	a, b := s.point(p.a), s.point(p.b)
+	exact := a.content == b.content
+	if a.id.Compare(b.id) > 0 {
+		a, b = b, a
+	}
+	return DuplicatePair{A: a.id, B: b.id, Distance: p.distance, Exact: exact, Fields: s.matcher.similarities(p.fields)}
 }
 
 // removals lists what leaves each group, with its distance to the point that
 // stays for it. Groups may be chains, whose ends are no duplicates of each other:
 // so a point leaves only if it is within the threshold of one that stays, the
-// group's kept point first, then in order of ids.
+// group's kept point first, then in order of ids. Between some points and the rest, the
+// rest stays.
 func (c *Collection) removals(scan *duplicateScan, found *Duplicates) ([]Removed, error) {
 	out := []Removed{}
-	gen, measure := scan.generation, c.measurer(scan)
+	r := remover{scan: scan, measure: c.measurer(scan), threshold: found.Threshold}
 	err := c.view(func(g *ground) error {
 		for _, group := range found.Groups {
-			kept := []ID{}
+			stays := []ID{}
 			for _, id := range slices.Concat([]ID{group.Keep}, group.IDs) {
-				if id == group.Keep && len(kept) > 0 {
+				if id == group.Keep && len(stays) > 0 {
 					continue
 				}
-				r, err := gen.removal(g, measure, id, kept, found.Threshold)
+				removed, err := r.removal(g, id, stays)
 				if err != nil {
 					return err
 				}
-				if r == nil {
-					kept = append(kept, id)
+				if removed == nil {
+					stays = append(stays, id)
 				} else {
-					out = append(out, *r)
+					out = append(out, *removed)
 				}
 			}
 		}
@@ -182,30 +172,40 @@ func (c *Collection) removals(scan *duplicateScan, found *Duplicates) ([]Removed
 	return out, err
 }
 
-// removal finds a kept point that a point duplicates; nil if there is none, or
-// if the point is gone meanwhile.
-func (g *generation) removal(gr *ground, measure measureFunc, id ID, kept []ID, threshold float64) (*Removed, error) {
-	for _, k := range kept {
-		slots, err := gr.slotsOf([]ID{id, k})
+// remover decides which points of groups leave.
+type remover struct {
+	scan      *duplicateScan
+	measure   measureFunc
+	threshold float64
+}
+
+// removal finds a point that stays and that another duplicates; nil if there is none, or
+// if the other is gone meanwhile or may not leave.
+func (r *remover) removal(g *ground, id ID, stays []ID) (*Removed, error) {
+	for _, k := range stays {
+		slots, err := g.slotsOf([]ID{id, k})
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		d, ok, err := measure(gr, slots[0], slots[1])
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
+		if between := r.scan.between; between != nil && (!between.Has(slots[0]) || between.Has(slots[1])) {
 			continue
 		}
-		same, err := g.sameContent(gr, slots[0], slots[1])
+		pair, err := r.scan.scorePair(g, r.measure, [2]ID{id, k}, slots)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
-		if same || d <= threshold {
-			return &Removed{ID: id, Kept: k, Distance: d, Exact: same}, nil
+		if pair.Exact || pair.Distance <= r.threshold {
+			out := &Removed{ID: id, Kept: k, Distance: pair.Distance, Exact: pair.Exact, Reason: ReasonNear, Fields: pair.Fields}
+			if pair.Exact {
+				out.Reason = ReasonExact
+			}
+			return out, nil
 		}
 	}
 	return nil, nil
