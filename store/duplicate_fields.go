@@ -156,11 +156,10 @@ func (c *Collection) scanFields(ctx context.Context, scan *duplicateScan, form r
 // addMatches adds the pairs that are not next to impossible.
 func (s *duplicateScan) addMatches(matches []linkage.Match) {
 	for _, m := range matches {
-		a, b := &s.seen[m.A], &s.seen[m.B]
-		if m.Probability < leastProbability || a.content == b.content {
+		if m.Probability < leastProbability || s.seen[m.A].content == s.seen[m.B].content {
 			continue // copies are pairs already
 		}
-		s.pairs = append(s.pairs, scanPair{a: a.slot, b: b.slot, distance: 1 - m.Probability, fields: slices.Clone(m.Fields)})
+		s.pairs = append(s.pairs, scanPair{a: m.A, b: m.B, distance: 1 - m.Probability, fields: s.matcher.similarities(m.Fields)})
 	}
 }
 
@@ -222,9 +221,6 @@ func (m *fieldMatcher) measure(g *ground, a, b uint32) (float64, bool, error) {
 
 // similarities names what fields have in common, those left out where one is missing.
 func (m *fieldMatcher) similarities(fields []float32) []FieldSimilarity {
-	if m == nil || fields == nil {
-		return nil
-	}
 	out := make([]FieldSimilarity, 0, len(fields))
 	for i, s := range fields {
 		if !math.IsNaN(float64(s)) {

@@ -10,30 +10,19 @@ import (
 
 // groups joins the pairs within a threshold, largest group first.
 func (c *Collection) groups(scan *duplicateScan, threshold float64, keep Keep) ([]DuplicateGroup, error) {
-	union := make(disjointSets)
-	joined := make(map[uint32][]scanPair)
 	within, err := c.pairsWithin(scan, threshold)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range within {
-		union.join(p.a, p.b)
-	}
-	for _, p := range within {
-		root := union.find(p.a)
-		joined[root] = append(joined[root], p)
-	}
-	out := make([]DuplicateGroup, 0, len(joined))
-	choose := keep.chooser(scan)
+	groups := scan.join(within)
+	out := make([]DuplicateGroup, len(groups))
 	err = c.viewIf(keep.readsPayloads(), func(g *ground) error {
-		for _, pairs := range joined {
-			group, members := scan.group(pairs)
-			kept, err := choose(g, members, pairs)
+		for i, group := range groups {
+			kept, err := keep.choose(g, scan, group)
 			if err != nil {
 				return err
 			}
-			group.Keep = kept.id
-			out = append(out, group)
+			out[i] = scan.describeGroup(group, kept)
 		}
 		return nil
 	})
@@ -41,6 +30,46 @@ func (c *Collection) groups(scan *duplicateScan, threshold float64, keep Keep) (
 		return cmp.Or(-cmp.Compare(len(a.IDs), len(b.IDs)), a.IDs[0].Compare(b.IDs[0]))
 	})
 	return out, err
+}
+
+// joinedPoints is a group: the places of its points in order of ids, and its pairs.
+type joinedPoints struct {
+	members []uint32
+	pairs   []scanPair
+}
+
+// join makes groups of points that pairs join, directly or through others.
+func (s *duplicateScan) join(pairs []scanPair) []joinedPoints {
+	sets := newDisjointSets(len(s.seen))
+	for _, p := range pairs {
+		sets.join(p.a, p.b)
+	}
+	sizes := make([]struct{ members, pairs uint32 }, len(s.seen)) // by root
+	for at := range s.seen {
+		sizes[sets.find(uint32(at))].members++
+	}
+	for _, p := range pairs {
+		sizes[sets.find(p.a)].pairs++
+	}
+	var groups []joinedPoints
+	of := make([]int32, len(s.seen)) // by root, the group
+	for _, at := range s.byID {
+		root := sets.find(at)
+		if sizes[root].pairs == 0 {
+			continue
+		}
+		if of[root] == 0 {
+			groups = append(groups, joinedPoints{make([]uint32, 0, sizes[root].members), make([]scanPair, 0, sizes[root].pairs)})
+			of[root] = int32(len(groups))
+		}
+		g := &groups[of[root]-1]
+		g.members = append(g.members, at)
+	}
+	for _, p := range pairs {
+		g := &groups[of[sets.find(p.a)]-1]
+		g.pairs = append(g.pairs, p)
+	}
+	return groups
 }
 
 // pairsWithin is the scan's pairs no farther than a threshold. Distances between
@@ -53,15 +82,21 @@ func (c *Collection) pairsWithin(scan *duplicateScan, threshold float64) ([]scan
 		// Rounding moves each latent by half a step per coordinate at most.
 		slack = float64(gen.model.CodeStep()) * math.Sqrt(float64(gen.model.Dim()))
 	}
+	near, _ := slices.BinarySearchFunc(scan.pairs, threshold+slack, func(p scanPair, most float64) int {
+		if p.distance <= most {
+			return -1
+		}
+		return 1
+	})
+	if !coded {
+		return scan.pairs[:near], nil
+	}
 	var out []scanPair
 	measure := c.measurer(scan)
-	err := c.viewIf(coded, func(g *ground) error {
-		for _, p := range scan.pairs {
-			if p.distance > threshold+slack && !p.exact {
-				continue
-			}
-			if coded && !p.exact {
-				d, ok, err := measure(g, p.a, p.b)
+	err := c.view(func(g *ground) error {
+		for _, p := range scan.pairs[:near] {
+			if !p.exact {
+				d, ok, err := measure(g, scan.seen[p.a].slot, scan.seen[p.b].slot)
 				if err != nil {
 					return err
 				}
@@ -74,6 +109,7 @@ func (c *Collection) pairsWithin(scan *duplicateScan, threshold float64) ([]scan
 		}
 		return nil
 	})
+	slices.SortStableFunc(out, func(p, q scanPair) int { return cmp.Compare(p.distance, q.distance) })
 	return out, err
 }
 
@@ -103,42 +139,20 @@ func (c *Collection) viewIf(needed bool, f func(g *ground) error) error {
 	return f(nil)
 }
 
-// group describes one group but for which of its points stays, and gives these, in order
-// of ids.
-func (s *duplicateScan) group(pairs []scanPair) (DuplicateGroup, []*scannedPoint) {
-	out := DuplicateGroup{Exact: true}
-	slots := make([]uint32, 0, 2*len(pairs))
-	out.Pairs = make([]DuplicatePair, 0, len(pairs))
-	for _, p := range pairs {
-		slots = append(slots, p.a, p.b)
-		pair := s.describe(p)
-		out.Exact = out.Exact && pair.Exact
-		out.Pairs = append(out.Pairs, pair)
+// describeGroup is a group as it is told.
+func (s *duplicateScan) describeGroup(group joinedPoints, kept uint32) DuplicateGroup {
+	out := DuplicateGroup{
+		IDs: make([]ID, len(group.members)), Keep: s.seen[kept].id, Exact: true, Pairs: make([]DuplicatePair, len(group.pairs)),
 	}
-	slices.SortFunc(out.Pairs, func(p, q DuplicatePair) int {
-		return cmp.Or(cmp.Compare(p.Distance, q.Distance), p.A.Compare(q.A), p.B.Compare(q.B))
-	})
-	out.Pairs = slices.CompactFunc(out.Pairs, func(p, q DuplicatePair) bool { return p.A == q.A && p.B == q.B })
-	slices.Sort(slots)
-	var members []*scannedPoint
-	for _, slot := range slices.Compact(slots) {
-		members = append(members, s.point(slot))
+	for i, at := range group.members {
+		out.IDs[i] = s.seen[at].id
 	}
-	slices.SortFunc(members, func(p, q *scannedPoint) int { return p.id.Compare(q.id) })
-	for _, p := range members {
-		out.IDs = append(out.IDs, p.id)
+	for i, p := range group.pairs {
+		a, b := &s.seen[p.a], &s.seen[p.b]
+		out.Pairs[i] = DuplicatePair{A: a.id, B: b.id, Distance: p.distance, Exact: p.exact, Fields: p.fields}
+		out.Exact = out.Exact && p.exact
 	}
-	return out, members
-}
-
-// describe is a pair as it is told.
-func (s *duplicateScan) describe(p scanPair) DuplicatePair {
-	a, b := s.point(p.a), s.point(p.b)
-	exact := a.content == b.content
-	if a.id.Compare(b.id) > 0 {
-		a, b = b, a
-	}
-	return DuplicatePair{A: a.id, B: b.id, Distance: p.distance, Exact: exact, Fields: s.matcher.similarities(p.fields)}
+	return out
 }
 
 // removals lists what leaves each group, with its distance to the point that
@@ -226,26 +240,27 @@ func (g *generation) sameContent(gr *ground, a, b uint32) (bool, error) {
 	return bytes.Equal(contents[0], contents[1]), nil
 }
 
-// disjointSets is union-find over slots, with path halving.
-type disjointSets map[uint32]uint32
+// disjointSets is union-find over places, with path halving.
+type disjointSets []uint32
+
+func newDisjointSets(n int) disjointSets {
+	d := make(disjointSets, n)
+	for i := range d {
+		d[i] = uint32(i)
+	}
+	return d
+}
 
 func (d disjointSets) find(x uint32) uint32 {
-	for {
-		p, ok := d[x]
-		if !ok || p == x {
-			return x
-		}
-		if q, ok := d[p]; ok {
-			d[x] = q
-		}
-		x = p
+	for d[x] != x {
+		d[x] = d[d[x]]
+		x = d[x]
 	}
+	return x
 }
 
 // join merges two sets; the smaller root wins, so that roots do not depend on order.
 func (d disjointSets) join(a, b uint32) {
 	ra, rb := d.find(a), d.find(b)
-	if ra != rb {
-		d[max(ra, rb)] = min(ra, rb)
-	}
+	d[max(ra, rb)] = min(ra, rb)
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"encoding/json"
 	"math"
 	"slices"
@@ -62,53 +61,55 @@ func (k Keep) check() error {
 
 func (k Keep) readsPayloads() bool { return strings.HasPrefix(string(k), keepMax) }
 
-// chooser returns what picks the point that stays from those of a group, which are in
-// order of ids. Between some points and the rest, it is one of the rest.
-func (k Keep) chooser(scan *duplicateScan) func(g *ground, members []*scannedPoint, pairs []scanPair) (*scannedPoint, error) {
-	return func(g *ground, members []*scannedPoint, pairs []scanPair) (*scannedPoint, error) {
-		if scan.between != nil {
-			members = slices.DeleteFunc(slices.Clone(members), func(p *scannedPoint) bool { return scan.between.Has(p.slot) })
+// choose picks the point of a group that stays, of those in order of ids. Between some
+// points and the rest, it is one of the rest.
+func (k Keep) choose(g *ground, scan *duplicateScan, group joinedPoints) (uint32, error) {
+	worth := k.worth(g, scan, group.pairs)
+	best, most := -1, 0.0
+	for i, at := range group.members {
+		if scan.between != nil && scan.between.Has(scan.seen[at].slot) {
+			continue
 		}
-		value, err := k.values(g, members, pairs)
+		w, err := worth(at)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
-		// The first of the largest.
-		return slices.MinFunc(members, func(p, q *scannedPoint) int { return cmp.Compare(value[q.slot], value[p.slot]) }), nil
+		if best < 0 || w > most {
+			best, most = i, w
+		}
+	}
+	return group.members[best], nil
+}
+
+// worth returns what a policy wants much of.
+func (k Keep) worth(g *ground, scan *duplicateScan, pairs []scanPair) func(at uint32) (float64, error) {
+	switch k {
+	case KeepFirst:
+		return func(uint32) (float64, error) { return 0, nil }
+	case KeepNewest:
+		return func(at uint32) (float64, error) { return float64(scan.seen[at].seq), nil }
+	case KeepLongest:
+		return func(at uint32) (float64, error) { return float64(scan.seen[at].size), nil }
+	case KeepCentral:
+		near := nearness(pairs)
+		return func(at uint32) (float64, error) { return near[at], nil }
+	}
+	key := strings.TrimPrefix(string(k), keepMax)
+	return func(at uint32) (float64, error) {
+		payload, err := g.payload(scan.seen[at].slot)
+		return largest(valuesAt(payload, key)), err
 	}
 }
 
-// values are what a policy wants much of, by slot.
-func (k Keep) values(g *ground, members []*scannedPoint, pairs []scanPair) (map[uint32]float64, error) {
-	out := make(map[uint32]float64, len(members))
-	switch {
-	case k == KeepCentral:
-		farthest := 0.0
-		for _, p := range pairs {
-			farthest = max(farthest, p.distance)
-		}
-		for _, p := range pairs { // each brings its points nearer to the others
-			out[p.a] += 2*farthest - p.distance
-			out[p.b] += 2*farthest - p.distance
-		}
-	case k.readsPayloads():
-		for _, p := range members {
-			payload, err := g.payload(p.slot)
-			if err != nil {
-				return nil, err
-			}
-			out[p.slot] = largest(valuesAt(payload, strings.TrimPrefix(string(k), keepMax)))
-		}
-	case k == KeepNewest:
-		for _, p := range members {
-			out[p.slot] = float64(p.seq)
-		}
-	case k == KeepLongest:
-		for _, p := range members {
-			out[p.slot] = float64(p.size)
-		}
+// nearness sums, by place, what pairs bring their points nearer to the others.
+func nearness(pairs []scanPair) map[uint32]float64 {
+	out := make(map[uint32]float64)
+	farthest := pairs[len(pairs)-1].distance
+	for _, p := range pairs {
+		out[p.a] += 2*farthest - p.distance
+		out[p.b] += 2*farthest - p.distance
 	}
-	return out, nil
+	return out
 }
 
 // largest is the largest number among values, -Inf without one.

@@ -16,13 +16,13 @@ const duplicateNeighbours = 16
 // measurerValues bounds the rows that measuring pairs keeps: 64 MiB of them.
 const measurerValues = 16 << 20
 
-// scanPair is two points near each other, a < b, and their distance as the
-// collection's default space measures it.
+// scanPair is two points near each other, by their places among those seen, and their
+// distance as the collection's default space measures it.
 type scanPair struct {
 	a, b     uint32
 	distance float64
 	exact    bool
-	fields   []float32 // what the records' fields have in common, where these decide
+	fields   []FieldSimilarity // where these decide
 }
 
 // scannedPoint is what a scan remembers of a point.
@@ -45,6 +45,7 @@ type duplicateScan struct {
 	allow, between, rest *index.Bitmap
 
 	seen  []scannedPoint // ascending by slot
+	byID  []uint32       // their places in order of ids
 	pairs []scanPair
 	// usual is what points that are no duplicates of each other show.
 	usual []spacing
@@ -53,10 +54,35 @@ type duplicateScan struct {
 	suggested float64 // threshold
 }
 
-// point is what the scan remembers of a slot, which is of a pair.
-func (s *duplicateScan) point(slot uint32) *scannedPoint {
-	at, _ := slices.BinarySearchFunc(s.seen, slot, func(p scannedPoint, slot uint32) int { return cmp.Compare(p.slot, slot) })
-	return &s.seen[at]
+// place is where a slot's point is among those seen; false for one that was not.
+func (s *duplicateScan) place(slot uint32) (uint32, bool) {
+	at, ok := slices.BinarySearchFunc(s.seen, slot, func(p scannedPoint, slot uint32) int { return cmp.Compare(p.slot, slot) })
+	return uint32(at), ok
+}
+
+// settle puts places and pairs in the order that groups list them in: what a threshold
+// lets in is then at the beginning, and groups need no sorting.
+func (s *duplicateScan) settle() {
+	s.byID = make([]uint32, len(s.seen))
+	for i := range s.byID {
+		s.byID[i] = uint32(i)
+	}
+	slices.SortFunc(s.byID, func(a, b uint32) int { return s.seen[a].id.Compare(s.seen[b].id) })
+	rank := make([]uint32, len(s.seen))
+	for i, at := range s.byID {
+		rank[at] = uint32(i)
+	}
+	for i, p := range s.pairs {
+		if rank[p.a] > rank[p.b] {
+			s.pairs[i].a, s.pairs[i].b = p.b, p.a
+		}
+	}
+	slices.SortFunc(s.pairs, func(p, q scanPair) int {
+		if p.distance != q.distance {
+			return cmp.Compare(p.distance, q.distance)
+		}
+		return cmp.Or(cmp.Compare(rank[p.a], rank[q.a]), cmp.Compare(rank[p.b], rank[q.b]))
+	})
 }
 
 // goes tells whether two points may be a pair.
@@ -200,6 +226,7 @@ func (c *Collection) scanDuplicates(ctx context.Context, gen *generation, allow,
 	if err != nil {
 		return nil, err
 	}
+	scan.settle()
 	if c.published.Load() == scan.seq {
 		c.lastScan.keep(scan)
 	}
@@ -259,27 +286,36 @@ func (s *duplicateScan) remember(p storedPoint) error {
 // addCopies adds a pair of each point and the first whose bytes are the same, of those it
 // may go with.
 func (s *duplicateScan) addCopies() {
-	type first struct{ of, other *scannedPoint } // on either side of between
+	type first struct{ of, other int } // places on either side of between; -1 for none
 	firsts := make(map[[16]byte]first, len(s.seen))
 	side := func(p *scannedPoint) bool { return s.between != nil && s.between.Has(p.slot) }
 	for i := range s.seen {
 		p := &s.seen[i]
-		f := firsts[p.content]
-		if side(p) && f.other == nil {
-			f.other = p
-		} else if !side(p) && f.of == nil {
-			f.of = p
+		f, ok := firsts[p.content]
+		if !ok {
+			f = first{-1, -1}
+		}
+		if side(p) && f.other < 0 {
+			f.other = i
+		} else if !side(p) && f.of < 0 {
+			f.of = i
 		}
 		firsts[p.content] = f
 	}
+	known := make(map[[2]uint32]bool) // one pair of two firsts
 	for i := range s.seen {
 		p := &s.seen[i]
 		with := firsts[p.content].of
 		if s.between != nil && !side(p) {
 			with = firsts[p.content].other
 		}
-		if with != nil && with != p {
-			s.pairs = append(s.pairs, scanPair{a: min(with.slot, p.slot), b: max(with.slot, p.slot), exact: true})
+		if with < 0 || with == i {
+			continue
+		}
+		pair := [2]uint32{uint32(min(with, i)), uint32(max(with, i))}
+		if !known[pair] {
+			known[pair] = true
+			s.pairs = append(s.pairs, scanPair{a: pair[0], b: pair[1], exact: true})
 		}
 	}
 }
@@ -391,7 +427,11 @@ func (c *Collection) addPairs(scan *duplicateScan, near map[[2]uint32]float64) e
 				perPoint[k[0]] = append(perPoint[k[0]], d)
 				perPoint[k[1]] = append(perPoint[k[1]], d)
 			}
-			scan.pairs = append(scan.pairs, scanPair{a: k[0], b: k[1], distance: d})
+			a, seen := scan.place(k[0])
+			b, both := scan.place(k[1])
+			if seen && both && scan.seen[a].content != scan.seen[b].content { // copies are pairs already
+				scan.pairs = append(scan.pairs, scanPair{a: a, b: b, distance: d})
+			}
 		}
 		for _, ds := range perPoint {
 			slices.Sort(ds)

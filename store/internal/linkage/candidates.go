@@ -13,8 +13,8 @@ const (
 	// prefixShare is the share of a record's squared weight that its rarest terms must
 	// have for it to be found by them.
 	prefixShare = 0.7
-	// longestPosting is how many records a term may belong to that finds any.
-	longestPosting = 2000
+	// mostPostings is how many postings are looked at for a record, from its rarest term on.
+	mostPostings = 8192
 )
 
 // Pair is two records, A < B.
@@ -23,7 +23,12 @@ type Pair struct{ A, B uint32 }
 // prefix is the heaviest terms of a vector that together have prefixShare.
 func prefix(v vector) vector {
 	heavy := slices.Clone(v)
-	slices.SortFunc(heavy, func(a, b term) int { return cmp.Or(-cmp.Compare(a.weight, b.weight), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(heavy, func(a, b term) int {
+		if a.weight != b.weight {
+			return cmp.Compare(b.weight, a.weight)
+		}
+		return cmp.Compare(a.id, b.id)
+	})
 	var share float32
 	for i, t := range heavy {
 		if share >= prefixShare {
@@ -73,23 +78,34 @@ func newBlocks(r *Records) *blocks {
 type finder struct {
 	sums    []float32
 	touched []uint32
+	lists   []list
 	top     *index.TopK
+}
+
+// list is a term's postings, and its weight in the record that is searched for.
+type list struct {
+	postings []posting
+	weight   float32
 }
 
 // nearest appends the records that share the most with record at, other than itself and
 // those that may not go with it.
 func (b *blocks) nearest(dst []index.Hit, f *finder, at uint32, goes func(a, b uint32) bool) []index.Hit {
-	f.touched = f.touched[:0]
+	f.touched, f.lists = f.touched[:0], f.lists[:0]
 	for _, t := range b.prefixes[at] {
-		list := b.postings[b.starts[t.id]:b.starts[t.id+1]]
-		if len(list) > longestPosting {
-			continue
+		f.lists = append(f.lists, list{b.postings[b.starts[t.id]:b.starts[t.id+1]], t.weight})
+	}
+	slices.SortStableFunc(f.lists, func(x, y list) int { return cmp.Compare(len(x.postings), len(y.postings)) })
+	looked := 0
+	for i, l := range f.lists {
+		if looked += len(l.postings); i > 0 && looked > mostPostings {
+			break
 		}
-		for _, p := range list {
+		for _, p := range l.postings {
 			if f.sums[p.at] == 0 {
 				f.touched = append(f.touched, p.at)
 			}
-			f.sums[p.at] += p.weight * t.weight
+			f.sums[p.at] += p.weight * l.weight
 		}
 	}
 	f.top.Reset(byTerms)

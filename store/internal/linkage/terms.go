@@ -1,7 +1,6 @@
 package linkage
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -116,7 +115,14 @@ func appendGrams(dst vector, word string) vector {
 // distinct sorts terms and adds up those that are the same, which weigh with the logarithm
 // of how often they occur.
 func distinct(terms vector) vector {
-	slices.SortFunc(terms, func(a, b term) int { return cmp.Or(cmp.Compare(a.id, b.id), -cmp.Compare(a.weight, b.weight)) })
+	keys := make([]uint64, len(terms)) // numbers sort faster than structures do
+	for i, t := range terms {
+		keys[i] = uint64(t.id)<<32 | uint64(^math.Float32bits(t.weight))
+	}
+	slices.Sort(keys)
+	for i, k := range keys {
+		terms[i] = term{uint32(k >> 32), math.Float32frombits(^uint32(k))}
+	}
 	kept := terms[:0]
 	for len(terms) > 0 {
 		k := 1
