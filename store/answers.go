@@ -95,17 +95,6 @@ type Neighbour struct {
 	Score float64 `json:"score"`
 }
 
-// Keep says which point of a group of duplicates stays.
-type Keep string
-
-// The keep policies.
-const (
-	// KeepFirst keeps the lowest id. The default.
-	KeepFirst Keep = "first"
-	// KeepNewest keeps the point written last.
-	KeepNewest Keep = "newest"
-)
-
 // DuplicateQuery asks for groups of points that say the same thing.
 type DuplicateQuery struct {
 	// Threshold is the largest distance between two duplicates, as Duplicates.Method
@@ -114,6 +103,11 @@ type DuplicateQuery struct {
 	Threshold *float64
 	// Filter selects the points that are compared.
 	Filter *Filter
+	// Between, if not nil, compares only the points it selects with those it does not: a
+	// test set with a training set, or one table with another. Of tables and texts each
+	// point is then taken to have one partner on the other side, or several that are as
+	// like it, or none. Deduplicate removes from what Between selects.
+	Between *Filter
 	// Keep is the policy. Default KeepFirst.
 	Keep Keep
 	// Limit is the most groups returned, largest first. Default: all.
@@ -131,13 +125,20 @@ const (
 	// MethodCopies is by the model's head for duplicates, which sees through edits; 0 to 2.
 	// Image collections have one from a fit of 500 points on, unless originals are dropped.
 	MethodCopies DuplicateMethod = "copies"
+	// MethodFields is one less the probability that two records are of the same thing,
+	// learned from how their fields agree, without labels: of texts, and of tables with
+	// texts or open categories among 256 columns at most, unless originals are dropped.
+	MethodFields DuplicateMethod = "fields"
 )
 
 // Duplicates are groups of duplicates under a threshold.
 type Duplicates struct {
-	Method    DuplicateMethod  `json:"method"`
-	Threshold float64          `json:"threshold"`
-	Groups    []DuplicateGroup `json:"groups"`
+	Method    DuplicateMethod `json:"method"`
+	Threshold float64         `json:"threshold"`
+	// ExpectedPrecision is the share of the pairs within the threshold that are of the
+	// same thing, as far as the probabilities hold. Only MethodFields has it.
+	ExpectedPrecision *float64         `json:"expected_precision,omitempty"`
+	Groups            []DuplicateGroup `json:"groups"`
 	// Points is how many points were compared.
 	Points int `json:"points"`
 }
@@ -157,7 +158,18 @@ type DuplicatePair struct {
 	A        ID      `json:"a"`
 	B        ID      `json:"b"`
 	Distance float64 `json:"distance"`
-	Exact    bool    `json:"exact"`
+	// Exact tells that both hold the same bytes.
+	Exact bool `json:"exact"`
+	// Fields are what the records have in common, field by field, in the order of the
+	// columns; none of those one has no value in, nor of other methods than MethodFields.
+	Fields []FieldSimilarity `json:"fields,omitempty"`
+}
+
+// FieldSimilarity is how alike two records are in one field, 0 to 1; only equal values
+// have 1.
+type FieldSimilarity struct {
+	Name       string  `json:"name"`
+	Similarity float64 `json:"similarity"`
 }
 
 // Deduplication is what Deduplicate removed, or would remove.
@@ -165,18 +177,35 @@ type Deduplication struct {
 	DryRun    bool            `json:"dry_run"`
 	Method    DuplicateMethod `json:"method"`
 	Threshold float64         `json:"threshold"`
-	Removed   []Removed       `json:"removed"`
+	// ExpectedPrecision is as in Duplicates.
+	ExpectedPrecision *float64  `json:"expected_precision,omitempty"`
+	Removed           []Removed `json:"removed"`
 	// Points is how many points were compared.
 	Points int `json:"points"`
 }
 
-// Removed is one point taken out, and the kept point of its group.
+// Removed is one point taken out, and the point that stays for it.
 type Removed struct {
 	ID       ID      `json:"id"`
 	Kept     ID      `json:"kept"`
 	Distance float64 `json:"distance"`
 	Exact    bool    `json:"exact"`
+	// Reason is why.
+	Reason Reason `json:"reason"`
+	// Fields are as in DuplicatePair.
+	Fields []FieldSimilarity `json:"fields,omitempty"`
 }
+
+// Reason is why a point was removed.
+type Reason string
+
+// The reasons.
+const (
+	// ReasonExact is that both points hold the same bytes.
+	ReasonExact Reason = "exact"
+	// ReasonNear is that they are within the threshold.
+	ReasonNear Reason = "near"
+)
 
 // SampleQuery asks for new records like the collection's.
 type SampleQuery struct {

@@ -70,6 +70,7 @@ type Collection struct {
 	outlierCache populationCache
 	samplers     samplerCache
 	predictors   predictorCache
+	lastScan     scanCache
 }
 
 func newCollection(db *DB, name, dir string) *Collection {

@@ -10,29 +10,19 @@ import (
 
 // groups joins the pairs within a threshold, largest group first.
 func (c *Collection) groups(scan *duplicateScan, threshold float64, keep Keep) ([]DuplicateGroup, error) {
-	union := make(disjointSets)
-	joined := make(map[uint32][]scanPair)
 	within, err := c.pairsWithin(scan, threshold)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range within {
-		union.join(p.a, p.b)
-	}
-	for _, p := range within {
-		root := union.find(p.a)
-		joined[root] = append(joined[root], p)
-	}
-	out := []DuplicateGroup{}
-	err = c.view(func(g *ground) error {
-		for _, pairs := range joined {
-			group, err := scan.generation.group(g, pairs, keep)
+	groups := scan.join(within)
+	out := make([]DuplicateGroup, len(groups))
+	err = c.viewIf(keep.readsPayloads(), func(g *ground) error {
+		for i, group := range groups {
+			kept, err := keep.choose(g, scan, group)
 			if err != nil {
 				return err
 			}
-			if len(group.IDs) > 1 {
-				out = append(out, group)
-			}
+			out[i] = scan.describeGroup(group, kept)
 		}
 		return nil
 	})
@@ -42,25 +32,71 @@ func (c *Collection) groups(scan *duplicateScan, threshold float64, keep Keep) (
 	return out, err
 }
 
+// joinedPoints is a group: the places of its points in order of ids, and its pairs.
+type joinedPoints struct {
+	members []uint32
+	pairs   []scanPair
+}
+
+// join makes groups of points that pairs join, directly or through others.
+func (s *duplicateScan) join(pairs []scanPair) []joinedPoints {
+	sets := newDisjointSets(len(s.seen))
+	for _, p := range pairs {
+		sets.join(p.a, p.b)
+	}
+	sizes := make([]struct{ members, pairs uint32 }, len(s.seen)) // by root
+	for at := range s.seen {
+		sizes[sets.find(uint32(at))].members++
+	}
+	for _, p := range pairs {
+		sizes[sets.find(p.a)].pairs++
+	}
+	var groups []joinedPoints
+	of := make([]int32, len(s.seen)) // by root, the group
+	for _, at := range s.byID {
+		root := sets.find(at)
+		if sizes[root].pairs == 0 {
+			continue
+		}
+		if of[root] == 0 {
+			groups = append(groups, joinedPoints{make([]uint32, 0, sizes[root].members), make([]scanPair, 0, sizes[root].pairs)})
+			of[root] = int32(len(groups))
+		}
+		g := &groups[of[root]-1]
+		g.members = append(g.members, at)
+	}
+	for _, p := range pairs {
+		g := &groups[of[sets.find(p.a)]-1]
+		g.pairs = append(g.pairs, p)
+	}
+	return groups
+}
+
 // pairsWithin is the scan's pairs no farther than a threshold. Distances between
 // int8 codes only pick candidates: what decides is the latents themselves.
 func (c *Collection) pairsWithin(scan *duplicateScan, threshold float64) ([]scanPair, error) {
 	gen := scan.generation
-	coded := scan.search.own == nil && gen != nil && gen.model != nil && c.Config().indexedSpace() == SpaceLatent
+	coded := scan.matcher == nil && scan.search.own == nil && gen != nil && gen.model != nil && c.Config().indexedSpace() == SpaceLatent
 	slack := 0.0
 	if coded {
 		// Rounding moves each latent by half a step per coordinate at most.
 		slack = float64(gen.model.CodeStep()) * math.Sqrt(float64(gen.model.Dim()))
 	}
+	near, _ := slices.BinarySearchFunc(scan.pairs, threshold+slack, func(p scanPair, most float64) int {
+		if p.distance <= most {
+			return -1
+		}
+		return 1
+	})
+	if !coded {
+		return scan.pairs[:near], nil
+	}
 	var out []scanPair
+	measure := c.measurer(scan)
 	err := c.view(func(g *ground) error {
-		measure := c.measurer(scan)
-		for _, p := range scan.pairs {
-			if p.distance > threshold+slack && !p.exact {
-				continue
-			}
-			if coded && !p.exact {
-				d, ok, err := measure(g, p.a, p.b)
+		for _, p := range scan.pairs[:near] {
+			if !p.exact {
+				d, ok, err := measure(g, scan.seen[p.a].slot, scan.seen[p.b].slot)
 				if err != nil {
 					return err
 				}
@@ -73,6 +109,7 @@ func (c *Collection) pairsWithin(scan *duplicateScan, threshold float64) ([]scan
 		}
 		return nil
 	})
+	slices.SortStableFunc(out, func(p, q scanPair) int { return cmp.Compare(p.distance, q.distance) })
 	return out, err
 }
 
@@ -94,86 +131,53 @@ func (g *generation) contentOf(p storedPoint) ([]byte, error) {
 	return code, nil
 }
 
-// group describes one group: its ids, which stays, and its pairs.
-func (g *generation) group(gr *ground, pairs []scanPair, keep Keep) (DuplicateGroup, error) {
-	out := DuplicateGroup{Exact: true}
-	points := make(map[uint32]storedPoint)
-	contents := make(map[uint32][]byte)
-	for _, p := range pairs {
-		for _, slot := range []uint32{p.a, p.b} {
-			if _, seen := contents[slot]; seen {
-				continue
-			}
-			p, ok, err := gr.point(slot)
-			if err != nil {
-				return out, err
-			}
-			if !ok {
-				continue // deleted since the scan
-			}
-			content, err := g.contentOf(p)
-			if err != nil {
-				return out, err
-			}
-			points[slot], contents[slot] = p, content
-		}
+// viewIf is view where a transaction is needed, and else calls f without one.
+func (c *Collection) viewIf(needed bool, f func(g *ground) error) error {
+	if needed {
+		return c.view(f)
 	}
-	seen := make(map[[2]uint32]bool)
-	for _, p := range pairs {
-		ra, okA := contents[p.a]
-		rb, okB := contents[p.b]
-		key := [2]uint32{p.a, p.b}
-		if !okA || !okB || seen[key] {
-			continue
-		}
-		seen[key] = true
-		same := bytes.Equal(ra, rb)
-		out.Exact = out.Exact && same
-		a, b := points[p.a].id, points[p.b].id
-		if a.Compare(b) > 0 {
-			a, b = b, a
-		}
-		out.Pairs = append(out.Pairs, DuplicatePair{A: a, B: b, Distance: p.distance, Exact: same})
+	return f(nil)
+}
+
+// describeGroup is a group as it is told.
+func (s *duplicateScan) describeGroup(group joinedPoints, kept uint32) DuplicateGroup {
+	out := DuplicateGroup{
+		IDs: make([]ID, len(group.members)), Keep: s.seen[kept].id, Exact: true, Pairs: make([]DuplicatePair, len(group.pairs)),
 	}
-	var newest uint64
-	for _, p := range points {
-		out.IDs = append(out.IDs, p.id)
-		if keep == KeepNewest && p.seq > newest {
-			newest, out.Keep = p.seq, p.id
-		}
+	for i, at := range group.members {
+		out.IDs[i] = s.seen[at].id
 	}
-	slices.SortFunc(out.IDs, ID.Compare)
-	slices.SortFunc(out.Pairs, func(p, q DuplicatePair) int {
-		return cmp.Or(cmp.Compare(p.Distance, q.Distance), p.A.Compare(q.A), p.B.Compare(q.B))
-	})
-	if keep == KeepFirst && len(out.IDs) > 0 {
-		out.Keep = out.IDs[0]
+	for i, p := range group.pairs {
+		a, b := &s.seen[p.a], &s.seen[p.b]
+		out.Pairs[i] = DuplicatePair{A: a.id, B: b.id, Distance: p.distance, Exact: p.exact, Fields: p.fields}
+		out.Exact = out.Exact && p.exact
 	}
-	return out, nil
+	return out
 }
 
 // removals lists what leaves each group, with its distance to the point that
 // stays for it. Groups may be chains, whose ends are no duplicates of each other:
 // so a point leaves only if it is within the threshold of one that stays, the
-// group's kept point first, then in order of ids.
+// group's kept point first, then in order of ids. Between some points and the rest, the
+// rest stays.
 func (c *Collection) removals(scan *duplicateScan, found *Duplicates) ([]Removed, error) {
 	out := []Removed{}
-	gen, measure := scan.generation, c.measurer(scan)
+	r := remover{scan: scan, measure: c.measurer(scan), threshold: found.Threshold}
 	err := c.view(func(g *ground) error {
 		for _, group := range found.Groups {
-			kept := []ID{}
+			stays := []ID{}
 			for _, id := range slices.Concat([]ID{group.Keep}, group.IDs) {
-				if id == group.Keep && len(kept) > 0 {
+				if id == group.Keep && len(stays) > 0 {
 					continue
 				}
-				r, err := gen.removal(g, measure, id, kept, found.Threshold)
+				removed, err := r.removal(g, id, stays)
 				if err != nil {
 					return err
 				}
-				if r == nil {
-					kept = append(kept, id)
+				if removed == nil {
+					stays = append(stays, id)
 				} else {
-					out = append(out, *r)
+					out = append(out, *removed)
 				}
 			}
 		}
@@ -182,30 +186,40 @@ func (c *Collection) removals(scan *duplicateScan, found *Duplicates) ([]Removed
 	return out, err
 }
 
-// removal finds a kept point that a point duplicates; nil if there is none, or
-// if the point is gone meanwhile.
-func (g *generation) removal(gr *ground, measure measureFunc, id ID, kept []ID, threshold float64) (*Removed, error) {
-	for _, k := range kept {
-		slots, err := gr.slotsOf([]ID{id, k})
+// remover decides which points of groups leave.
+type remover struct {
+	scan      *duplicateScan
+	measure   measureFunc
+	threshold float64
+}
+
+// removal finds a point that stays and that another duplicates; nil if there is none, or
+// if the other is gone meanwhile or may not leave.
+func (r *remover) removal(g *ground, id ID, stays []ID) (*Removed, error) {
+	for _, k := range stays {
+		slots, err := g.slotsOf([]ID{id, k})
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		d, ok, err := measure(gr, slots[0], slots[1])
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
+		if between := r.scan.between; between != nil && (!between.Has(slots[0]) || between.Has(slots[1])) {
 			continue
 		}
-		same, err := g.sameContent(gr, slots[0], slots[1])
+		pair, err := r.scan.scorePair(g, r.measure, [2]ID{id, k}, slots)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
-		if same || d <= threshold {
-			return &Removed{ID: id, Kept: k, Distance: d, Exact: same}, nil
+		if pair.Exact || pair.Distance <= r.threshold {
+			out := &Removed{ID: id, Kept: k, Distance: pair.Distance, Exact: pair.Exact, Reason: ReasonNear, Fields: pair.Fields}
+			if pair.Exact {
+				out.Reason = ReasonExact
+			}
+			return out, nil
 		}
 	}
 	return nil, nil
@@ -226,26 +240,27 @@ func (g *generation) sameContent(gr *ground, a, b uint32) (bool, error) {
 	return bytes.Equal(contents[0], contents[1]), nil
 }
 
-// disjointSets is union-find over slots, with path halving.
-type disjointSets map[uint32]uint32
+// disjointSets is union-find over places, with path halving.
+type disjointSets []uint32
+
+func newDisjointSets(n int) disjointSets {
+	d := make(disjointSets, n)
+	for i := range d {
+		d[i] = uint32(i)
+	}
+	return d
+}
 
 func (d disjointSets) find(x uint32) uint32 {
-	for {
-		p, ok := d[x]
-		if !ok || p == x {
-			return x
-		}
-		if q, ok := d[p]; ok {
-			d[x] = q
-		}
-		x = p
+	for d[x] != x {
+		d[x] = d[d[x]]
+		x = d[x]
 	}
+	return x
 }
 
 // join merges two sets; the smaller root wins, so that roots do not depend on order.
 func (d disjointSets) join(a, b uint32) {
 	ra, rb := d.find(a), d.find(b)
-	if ra != rb {
-		d[max(ra, rb)] = min(ra, rb)
-	}
+	d[max(ra, rb)] = min(ra, rb)
 }

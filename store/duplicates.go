@@ -16,29 +16,95 @@ const duplicateNeighbours = 16
 // measurerValues bounds the rows that measuring pairs keeps: 64 MiB of them.
 const measurerValues = 16 << 20
 
-// scanPair is two points near each other, a < b, and their distance as the
-// collection's default space measures it.
+// scanPair is two points near each other, by their places among those seen, and their
+// distance as the collection's default space measures it.
 type scanPair struct {
 	a, b     uint32
 	distance float64
 	exact    bool
+	fields   []FieldSimilarity // where these decide
 }
 
-// duplicateScan is the neighbour lists of the points compared, from which any
-// threshold's groups can be read.
+// scannedPoint is what a scan remembers of a point.
+type scannedPoint struct {
+	slot    uint32
+	size    uint32 // of its content in bytes
+	id      ID
+	seq     uint64
+	content [16]byte // the first half of its content's SHA-256
+}
+
+// duplicateScan is the near pairs of the points compared, from which any threshold's
+// groups can be read.
 type duplicateScan struct {
 	generation *generation
 	search     neighbourSearch
 	seq        uint64 // the last change before the scan began
-	points     int
-	pairs      []scanPair
+	// allow selects the points compared, nil for all; where between is not nil, one of a
+	// pair is of it and the other of rest.
+	allow, between, rest *index.Bitmap
+
+	seen  []scannedPoint // ascending by slot
+	byID  []uint32       // their places in order of ids
+	pairs []scanPair
 	// usual is what points that are no duplicates of each other show.
 	usual []spacing
+	// matcher compares by fields, where these decide; else nil.
+	matcher   *fieldMatcher
+	suggested float64 // threshold
+}
+
+// place is where a slot's point is among those seen; false for one that was not.
+func (s *duplicateScan) place(slot uint32) (uint32, bool) {
+	at, ok := slices.BinarySearchFunc(s.seen, slot, func(p scannedPoint, slot uint32) int { return cmp.Compare(p.slot, slot) })
+	return uint32(at), ok
+}
+
+// settle puts places and pairs in the order that groups list them in: what a threshold
+// lets in is then at the beginning, and groups need no sorting.
+func (s *duplicateScan) settle() {
+	s.byID = make([]uint32, len(s.seen))
+	for i := range s.byID {
+		s.byID[i] = uint32(i)
+	}
+	slices.SortFunc(s.byID, func(a, b uint32) int { return s.seen[a].id.Compare(s.seen[b].id) })
+	rank := make([]uint32, len(s.seen))
+	for i, at := range s.byID {
+		rank[at] = uint32(i)
+	}
+	for i, p := range s.pairs {
+		if rank[p.a] > rank[p.b] {
+			s.pairs[i].a, s.pairs[i].b = p.b, p.a
+		}
+	}
+	slices.SortFunc(s.pairs, func(p, q scanPair) int {
+		if p.distance != q.distance {
+			return cmp.Compare(p.distance, q.distance)
+		}
+		return cmp.Or(cmp.Compare(rank[p.a], rank[q.a]), cmp.Compare(rank[p.b], rank[q.b]))
+	})
+}
+
+// goes tells whether two points may be a pair.
+func (s *duplicateScan) goes(a, b uint32) bool {
+	return s.between == nil || s.between.Has(a) != s.between.Has(b)
+}
+
+// partners are the points that one may be a pair with; nil for all.
+func (s *duplicateScan) partners(slot uint32) *index.Bitmap {
+	switch {
+	case s.between == nil:
+		return s.allow
+	case s.between.Has(slot):
+		return s.rest
+	}
+	return s.between
 }
 
 // Duplicates groups points that lie within a threshold of each other, directly
 // or through others of the group. Points with the same bytes are always
-// grouped. Cost: one search of every point compared.
+// grouped. Cost: one search of every point compared; another threshold, policy or limit
+// costs no more than reading the groups, until something is written.
 func (c *Collection) Duplicates(ctx context.Context, q DuplicateQuery) (*Duplicates, error) {
 	out, _, err := c.findDuplicates(ctx, q)
 	return out, err
@@ -46,15 +112,17 @@ func (c *Collection) Duplicates(ctx context.Context, q DuplicateQuery) (*Duplica
 
 // Deduplicate removes from each group of duplicates the points within the
 // threshold of its kept point; of a group that is a chain, it keeps more than
-// one, so that nothing leaves without a near copy that stays. A limit in the
-// query leaves the groups after the first ones alone. With dryRun it only tells what it would remove. Points that change while it runs
-// are left alone.
+// one, so that nothing leaves without a near copy that stays. Where the query compares
+// Between some points and the rest, the rest stays. A limit in the query leaves the groups
+// after the first ones alone. With dryRun it only tells what it would remove. Points that
+// change while it runs are left alone. What was removed cannot be brought back.
 func (c *Collection) Deduplicate(ctx context.Context, q DuplicateQuery, dryRun bool) (*Deduplication, error) {
 	found, scan, err := c.findDuplicates(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	out := &Deduplication{DryRun: dryRun, Method: found.Method, Threshold: found.Threshold, Points: found.Points}
+	out := &Deduplication{DryRun: dryRun, Method: found.Method, Threshold: found.Threshold,
+		ExpectedPrecision: found.ExpectedPrecision, Points: found.Points}
 	if out.Removed, err = c.removals(scan, found); err != nil || dryRun || len(out.Removed) == 0 {
 		return out, err
 	}
@@ -75,32 +143,21 @@ func (c *Collection) findDuplicates(ctx context.Context, q DuplicateQuery) (*Dup
 	switch {
 	case q.Threshold != nil && !(*q.Threshold >= 0):
 		return nil, nil, invalid("threshold", "is %v; it must be 0 or more", *q.Threshold)
-	case q.Keep != KeepFirst && q.Keep != KeepNewest:
-		return nil, nil, invalid("keep", "%q is not one of %v", q.Keep, []Keep{KeepFirst, KeepNewest})
 	case q.Limit < 0:
 		return nil, nil, invalid("limit", "is %d; it must be 0 (all) or more", q.Limit)
 	}
-	if c.stopped() {
-		return nil, nil, ErrClosed
+	if err := q.Keep.check(); err != nil {
+		return nil, nil, err
 	}
-	allow, err := c.selection(ctx, q.Filter)
+	scan, err := c.duplicateScan(ctx, q)
 	if err != nil {
 		return nil, nil, err
 	}
-	gen := c.active.Load()
-	scan, err := c.scanDuplicates(ctx, gen, allow)
-	if now := c.active.Load(); errors.Is(err, ErrNoOriginals) && now != gen { // they went with it
-		scan, err = c.scanDuplicates(ctx, now, allow)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	out := &Duplicates{Method: scan.search.method, Points: scan.points, Groups: []DuplicateGroup{}}
+	out := &Duplicates{Method: scan.search.method, Threshold: scan.suggested, Points: len(scan.seen)}
 	if q.Threshold != nil {
 		out.Threshold = *q.Threshold
-	} else {
-		out.Threshold = suggestThreshold(scan.usual)
 	}
+	out.ExpectedPrecision = scan.expectedPrecision(out.Threshold)
 	out.Groups, err = c.groups(scan, out.Threshold, q.Keep)
 	if q.Limit > 0 {
 		out.Groups = out.Groups[:min(q.Limit, len(out.Groups))]
@@ -108,47 +165,100 @@ func (c *Collection) findDuplicates(ctx context.Context, q DuplicateQuery) (*Dup
 	return out, scan, err
 }
 
-// scanDuplicates finds every point's nearest neighbours, and the points whose
-// bytes are the same.
-func (c *Collection) scanDuplicates(ctx context.Context, gen *generation, allow *index.Bitmap) (*duplicateScan, error) {
-	scan := &duplicateScan{generation: gen, search: neighbourSearch{method: MethodInput}, seq: c.published.Load()}
+// duplicateScan is the scan that a query asks for, the last one if nothing has changed.
+func (c *Collection) duplicateScan(ctx context.Context, q DuplicateQuery) (*duplicateScan, error) {
+	if c.stopped() {
+		return nil, ErrClosed
+	}
+	allow, err := c.selection(ctx, q.Filter)
+	if err != nil {
+		return nil, err
+	}
+	var between *index.Bitmap
+	if q.Between != nil {
+		if between, err = c.selection(ctx, q.Between); err != nil {
+			return nil, err
+		}
+		if between == nil {
+			return nil, invalid("between", "selects all points; it must leave some to compare with")
+		}
+	}
+	gen := c.active.Load()
+	scan, err := c.scanDuplicates(ctx, gen, allow, between)
+	if now := c.active.Load(); errors.Is(err, ErrNoOriginals) && now != gen { // they went with it
+		scan, err = c.scanDuplicates(ctx, now, allow, between)
+	}
+	return scan, err
+}
+
+// newScan is a scan that has seen nothing.
+func (c *Collection) newScan(gen *generation, allow, between *index.Bitmap) *duplicateScan {
+	scan := &duplicateScan{generation: gen, search: neighbourSearch{method: MethodInput}, seq: c.published.Load(), allow: allow}
+	if between != nil {
+		scan.between, scan.rest = between.Clone(), index.NewBitmap()
+		scan.rest.FillTo(int(c.slots.Load()))
+		scan.rest.AndNot(between)
+		if allow != nil {
+			scan.between.And(allow)
+			scan.rest.And(allow)
+		}
+	}
+	return scan
+}
+
+// scanDuplicates finds the points near each other, and those whose bytes are the same.
+func (c *Collection) scanDuplicates(ctx context.Context, gen *generation, allow, between *index.Bitmap) (*duplicateScan, error) {
+	scan := c.newScan(gen, allow, between)
 	if gen.fitted == nil {
 		return scan, gen.broken
 	}
+	if last := c.lastScan.like(scan); last != nil {
+		return last, nil
+	}
 	var err error
-	if scan.search, err = c.duplicateSearch(ctx, gen, allow); err != nil {
+	if form, ok := c.fieldForm(gen); ok {
+		err = c.scanFields(ctx, scan, form)
+		scan.suggested = suggestProbable(scan.pairs)
+	} else {
+		err = c.scanNeighbours(ctx, scan)
+		scan.suggested = suggestThreshold(scan.usual)
+	}
+	if err != nil {
 		return nil, err
 	}
-	firstWith := make(map[[16]byte]uint32)
+	scan.settle()
+	if c.published.Load() == scan.seq {
+		c.lastScan.keep(scan)
+	}
+	return scan, nil
+}
+
+// scanNeighbours finds every point's nearest neighbours.
+func (c *Collection) scanNeighbours(ctx context.Context, scan *duplicateScan) error {
+	var err error
+	if scan.search, err = c.duplicateSearch(ctx, scan.generation, scan.allow); err != nil {
+		return err
+	}
 	near := make(map[[2]uint32]float64)
-	err = c.eachPoint(ctx, allow, func(chunk []storedPoint) error {
-		scan.points += len(chunk)
+	err = c.eachPoint(ctx, scan.allow, func(chunk []storedPoint) error {
 		z, err := scan.search.rowsOf(chunk)
 		if err != nil {
 			return err
 		}
-		lists, err := c.neighbourLists(scan.search, allow, z, len(chunk))
+		lists, err := c.neighbourLists(scan, scan.search, chunk, z)
 		if err != nil {
 			return err
 		}
-		for i, r := range chunk {
-			content, err := gen.contentOf(r)
-			if err != nil {
+		for i, p := range chunk {
+			if err := scan.remember(p); err != nil {
 				return err
-			}
-			sum := sha256.Sum256(content)
-			key := [16]byte(sum[:16])
-			if first, ok := firstWith[key]; ok {
-				scan.pairs = append(scan.pairs, scanPair{a: first, b: r.slot, exact: true})
-			} else {
-				firstWith[key] = r.slot
 			}
 			own := make([]float64, 0, len(lists[i]))
 			for _, h := range lists[i] {
-				if h.Slot == r.slot {
+				if h.Slot == p.slot {
 					continue
 				}
-				near[[2]uint32{min(r.slot, h.Slot), max(r.slot, h.Slot)}] = float64(h.Distance)
+				near[[2]uint32{min(p.slot, h.Slot), max(p.slot, h.Slot)}] = float64(h.Distance)
 				own = append(own, float64(h.Distance))
 			}
 			scan.addSpacing(own)
@@ -156,9 +266,58 @@ func (c *Collection) scanDuplicates(ctx context.Context, gen *generation, allow 
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return scan, c.addPairs(scan, near)
+	scan.addCopies()
+	return c.addPairs(scan, near)
+}
+
+// remember keeps what is needed of a point.
+func (s *duplicateScan) remember(p storedPoint) error {
+	content, err := s.generation.contentOf(p)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(content)
+	s.seen = append(s.seen, scannedPoint{slot: p.slot, size: uint32(len(content)), id: p.id, seq: p.seq, content: [16]byte(sum[:16])})
+	return nil
+}
+
+// addCopies adds a pair of each point and the first whose bytes are the same, of those it
+// may go with.
+func (s *duplicateScan) addCopies() {
+	type first struct{ of, other int } // places on either side of between; -1 for none
+	firsts := make(map[[16]byte]first, len(s.seen))
+	side := func(p *scannedPoint) bool { return s.between != nil && s.between.Has(p.slot) }
+	for i := range s.seen {
+		p := &s.seen[i]
+		f, ok := firsts[p.content]
+		if !ok {
+			f = first{-1, -1}
+		}
+		if side(p) && f.other < 0 {
+			f.other = i
+		} else if !side(p) && f.of < 0 {
+			f.of = i
+		}
+		firsts[p.content] = f
+	}
+	known := make(map[[2]uint32]bool) // one pair of two firsts
+	for i := range s.seen {
+		p := &s.seen[i]
+		with := firsts[p.content].of
+		if s.between != nil && !side(p) {
+			with = firsts[p.content].other
+		}
+		if with < 0 || with == i {
+			continue
+		}
+		pair := [2]uint32{uint32(min(with, i)), uint32(max(with, i))}
+		if !known[pair] {
+			known[pair] = true
+			s.pairs = append(s.pairs, scanPair{a: pair[0], b: pair[1], exact: true})
+		}
+	}
 }
 
 // duplicateMetric is how duplicates are measured in input space: by the
@@ -189,16 +348,8 @@ func (c *Collection) duplicateSearch(ctx context.Context, gen *generation, allow
 	if gen.head != nil && !gen.latentOnly {
 		return c.copySearch(ctx, gen, allow)
 	}
-	search := neighbourSearch{method: MethodInput, metric: gen.metric(c.Config()), width: gen.width()}
-	if (gen.model != nil || gen.lifts()) && c.Config().indexedSpace() == SpaceLatent {
-		search.method = MethodLatent
-	}
-	search.rowsOf = func(chunk []storedPoint) ([]float32, error) {
-		_, z, err := gen.rowsOf(chunk, c.opts.Workers, false)
-		return z, err
-	}
+	search := c.generationSearch(gen)
 	if search.metric != Dot {
-		search.find = func(row []float32, p index.Params) ([]index.Hit, error) { return gen.nearest(nil, row, p, c) }
 		return search, nil
 	}
 	flat, err := index.Flat.New(index.Config{Dim: search.width, Metric: Euclid})
@@ -212,13 +363,27 @@ func (c *Collection) duplicateSearch(ctx context.Context, gen *generation, allow
 	})
 }
 
+// generationSearch searches a generation's index.
+func (c *Collection) generationSearch(gen *generation) neighbourSearch {
+	search := neighbourSearch{method: MethodInput, metric: gen.metric(c.Config()), width: gen.width()}
+	if (gen.model != nil || gen.lifts()) && c.Config().indexedSpace() == SpaceLatent {
+		search.method = MethodLatent
+	}
+	search.rowsOf = func(chunk []storedPoint) ([]float32, error) {
+		_, z, err := gen.rowsOf(chunk, c.opts.Workers, false)
+		return z, err
+	}
+	search.find = func(row []float32, p index.Params) ([]index.Hit, error) { return gen.nearest(nil, row, p, c) }
+	return search
+}
+
 // neighbourLists searches for the neighbours of a chunk's points by what the
 // index holds; distances are for people, not squared.
-func (c *Collection) neighbourLists(search neighbourSearch, allow *index.Bitmap, z []float32, n int) ([][]index.Hit, error) {
-	d := search.width
+func (c *Collection) neighbourLists(scan *duplicateScan, search neighbourSearch, chunk []storedPoint, z []float32) ([][]index.Hit, error) {
+	d, n := search.width, len(chunk)
 	lists, errs := make([][]index.Hit, n), make([]error, n)
 	inParallel(c.opts.Workers, n, func(i int) {
-		lists[i], errs[i] = search.find(z[i*d:(i+1)*d], index.Params{K: duplicateNeighbours + 1, EF: 64, Allow: allow})
+		lists[i], errs[i] = search.find(z[i*d:(i+1)*d], index.Params{K: duplicateNeighbours + 1, EF: 64, Allow: scan.partners(chunk[i].slot)})
 		for j := range lists[i] {
 			lists[i][j].Distance = float32(distanceOf(search.metric, lists[i][j].Distance))
 		}
@@ -262,7 +427,11 @@ func (c *Collection) addPairs(scan *duplicateScan, near map[[2]uint32]float64) e
 				perPoint[k[0]] = append(perPoint[k[0]], d)
 				perPoint[k[1]] = append(perPoint[k[1]], d)
 			}
-			scan.pairs = append(scan.pairs, scanPair{a: k[0], b: k[1], distance: d})
+			a, seen := scan.place(k[0])
+			b, both := scan.place(k[1])
+			if seen && both && scan.seen[a].content != scan.seen[b].content { // copies are pairs already
+				scan.pairs = append(scan.pairs, scanPair{a: a, b: b, distance: d})
+			}
 		}
 		for _, ds := range perPoint {
 			slices.Sort(ds)
@@ -283,6 +452,9 @@ func (c *Collection) measurer(scan *duplicateScan) measureFunc {
 	gen := scan.generation
 	if gen == nil || gen.fitted == nil {
 		return nil // there are no points to measure
+	}
+	if scan.matcher != nil {
+		return scan.matcher.measure
 	}
 	if scan.search.own != nil {
 		return scan.search.measureOwn

@@ -100,7 +100,9 @@ func TestHeadFindsCopies(t *testing.T) {
 	}
 	head := coll.active.Load().head
 	coll.active.Load().head = nil // as if there were none
+	coll.lastScan.keep(&duplicateScan{})
 	plain, method := nearestCopies(t, coll, n, copies)
+	coll.lastScan.keep(&duplicateScan{})
 	coll.active.Load().head = head
 	if method != MethodLatent {
 		t.Errorf("without a head measured by %q", method)

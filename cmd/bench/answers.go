@@ -18,6 +18,7 @@ func answersSuite(ctx context.Context, b *bench) error {
 	}
 	a := &answers{bench: b, peer: p}
 	for _, part := range a.parts() {
+	for _, part := range []sourcesPart{{"1", a.outliers}, {"3", a.duplicates}} {
 		if !b.wants(part.number) {
 			continue
 		}

@@ -1,0 +1,146 @@
+package linkage
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/latentdb/latentdb/index"
+)
+
+const (
+	// byTerms is how many of the nearest by terms are compared with each record.
+	byTerms = 10
+	// prefixShare is the share of a record's squared weight that its rarest terms must
+	// have for it to be found by them.
+	prefixShare = 0.7
+	// mostPostings is how many postings are looked at for a record, from its rarest term on.
+	mostPostings = 8192
+)
+
+// Pair is two records, A < B.
+type Pair struct{ A, B uint32 }
+
+// prefix is the heaviest terms of a vector that together have prefixShare.
+func prefix(v vector) vector {
+	heavy := slices.Clone(v)
+	slices.SortFunc(heavy, func(a, b term) int {
+		if a.weight != b.weight {
+			return cmp.Compare(b.weight, a.weight)
+		}
+		return cmp.Compare(a.id, b.id)
+	})
+	var share float32
+	for i, t := range heavy {
+		if share >= prefixShare {
+			return heavy[:i]
+		}
+		share += t.weight * t.weight
+	}
+	return heavy
+}
+
+// blocks finds records by their heaviest terms: those that are alike share some of them
+// (after Bayardo, Ma and Srikant, "Scaling up all pairs similarity search", 2007).
+type blocks struct {
+	starts   []uint32 // by term, the place of its postings
+	postings []posting
+	prefixes []vector
+}
+
+type posting struct {
+	at     uint32
+	weight float32
+}
+
+func newBlocks(r *Records) *blocks {
+	b := &blocks{prefixes: make([]vector, len(r.records)), starts: make([]uint32, buckets+1)}
+	r.parallel(len(r.records), func(i int) { b.prefixes[i] = prefix(r.records[i].all) })
+	for _, p := range b.prefixes {
+		for _, t := range p {
+			b.starts[t.id+1]++
+		}
+	}
+	for i := range buckets {
+		b.starts[i+1] += b.starts[i]
+	}
+	b.postings = make([]posting, b.starts[buckets])
+	next := slices.Clone(b.starts)
+	for at, p := range b.prefixes {
+		for _, t := range p {
+			b.postings[next[t.id]] = posting{uint32(at), t.weight}
+			next[t.id]++
+		}
+	}
+	return b
+}
+
+// finder is one goroutine's memory for searches.
+type finder struct {
+	sums    []float32
+	touched []uint32
+	lists   []list
+	top     *index.TopK
+}
+
+// list is a term's postings, and its weight in the record that is searched for.
+type list struct {
+	postings []posting
+	weight   float32
+}
+
+// nearest appends the records that share the most with record at, other than itself and
+// those that may not go with it.
+func (b *blocks) nearest(dst []index.Hit, f *finder, at uint32, goes func(a, b uint32) bool) []index.Hit {
+	f.touched, f.lists = f.touched[:0], f.lists[:0]
+	for _, t := range b.prefixes[at] {
+		f.lists = append(f.lists, list{b.postings[b.starts[t.id]:b.starts[t.id+1]], t.weight})
+	}
+	slices.SortStableFunc(f.lists, func(x, y list) int { return cmp.Compare(len(x.postings), len(y.postings)) })
+	looked := 0
+	for i, l := range f.lists {
+		if looked += len(l.postings); i > 0 && looked > mostPostings {
+			break
+		}
+		for _, p := range l.postings {
+			if f.sums[p.at] == 0 {
+				f.touched = append(f.touched, p.at)
+			}
+			f.sums[p.at] += p.weight * l.weight
+		}
+	}
+	f.top.Reset(byTerms)
+	for _, other := range f.touched {
+		if other != at && (goes == nil || goes(at, other)) {
+			f.top.Push(index.Hit{Slot: other, Distance: 1 - f.sums[other]})
+		}
+		f.sums[other] = 0
+	}
+	return f.top.AppendTo(dst)
+}
+
+// Candidates are the pairs of each record with those nearest by terms, of those that may
+// go together (nil: all). Cost: the postings of a record's rarest terms.
+func (r *Records) Candidates(goes func(a, b uint32) bool) []Pair {
+	b := newBlocks(r)
+	parts := make([][]Pair, r.workers)
+	r.perWorker(func(w int) {
+		f := &finder{sums: make([]float32, len(r.records)), top: index.NewTopK(byTerms)}
+		var hits []index.Hit
+		for at := w; at < len(r.records); at += r.workers {
+			hits = b.nearest(hits[:0], f, uint32(at), goes)
+			for _, h := range hits {
+				parts[w] = append(parts[w], PairOf(uint32(at), h.Slot))
+			}
+		}
+	})
+	return Distinct(slices.Concat(parts...))
+}
+
+// PairOf is the pair of two records.
+func PairOf(a, b uint32) Pair { return Pair{min(a, b), max(a, b)} }
+
+// Distinct sorts pairs and drops what is there twice.
+func Distinct(pairs []Pair) []Pair {
+	slices.SortFunc(pairs, func(p, q Pair) int { return cmp.Or(cmp.Compare(p.A, q.A), cmp.Compare(p.B, q.B)) })
+	return slices.Compact(pairs)
+}
