@@ -298,6 +298,9 @@ func (t *trainer) chooseDim(ctx context.Context) (int, string, error) {
 		return t.choosePairDim(ctx)
 	}
 	fitting := dimsWithin(t.train.Cols)
+	if !t.cfg.Reranked && t.train.Cols >= answeringFeatures {
+		fitting = slices.DeleteFunc(fitting, func(d int) bool { return d < answeringDim })
+	}
 	widest := fitting[len(fitting)-1]
 	pca, err := fitPCA(ctx, t.layout, t.train, widest)
 	if err != nil {
@@ -326,6 +329,12 @@ func (t *trainer) chooseDim(ctx context.Context) (int, string, error) {
 	}
 	return widest, fmt.Sprintf("largest size tried; PCA's recall@%d there is %.3f, short of %.2f", first, recall, t.cfg.Recall), nil
 }
+
+// answeringDim is the least latent size of rows of answeringFeatures and more where latents
+// answer by themselves: the first 50 may hold the true neighbours in fewer numbers, but in
+// an order that nothing mends. Of 5,000 digits with their edges, 16 numbers told .956 of
+// new ones by 10 neighbours, 32 told .966 and the rows themselves .967.
+const answeringDim, answeringFeatures = 32, 256
 
 // dimsWithin are the latent sizes that are tried where there are so many features.
 func dimsWithin(features int) []int {

@@ -18,7 +18,6 @@ func answersSuite(ctx context.Context, b *bench) error {
 	}
 	a := &answers{bench: b, peer: p}
 	for _, part := range a.parts() {
-	for _, part := range []sourcesPart{{"1", a.outliers}, {"3", a.duplicates}} {
 		if !b.wants(part.number) {
 			continue
 		}
@@ -43,6 +42,7 @@ type answers struct {
 func (a *answers) parts() []sourcesPart {
 	return []sourcesPart{
 		{"1", a.outliers},
+		{"3", a.duplicates},
 		{"4", a.samples},
 		{"7", a.predictions},
 	}
