@@ -22,7 +22,7 @@ const (
 //
 // A vector collection takes Vector (or a []float32 as Record); any other takes
 // Record in the form its source names: []byte of an encoded image,
-// map[string]any of a table row. Points read back carry both forms that were
+// map[string]any (or *cells.Row) of a table row. Points read back carry both forms that were
 // asked for.
 type Point struct {
 	ID      ID        `json:"id"`

@@ -34,7 +34,6 @@ type csvFile struct {
 	asMaps  bool
 	sample  []csvRecord // read, not yet given
 	end     error       // what ended reading, io.EOF included
-	spare   []cells.Row
 }
 
 // csvColumn is a column: where its values go and how they are read.
@@ -155,9 +154,6 @@ func (f *csvFile) read() (csvRecord, error) {
 	if err != nil || record.err != nil {
 		return record, err
 	}
-	if len(record.spans) != len(f.columns) {
-		return record.refuse(fmt.Sprintf("%d fields, the header has %d", len(record.spans), len(f.columns))), nil
-	}
 	if utf8.ValidString(record.text) {
 		return record, nil
 	}
@@ -217,22 +213,11 @@ func (f *csvFile) row(in csvRecord) (Row, error) {
 	if row.Record != nil || row.Vector != nil {
 		return row, nil
 	}
-	record := f.newRow()
-	*record = cells.Row{Header: f.header, Line: in.text, Spans: in.spans}
+	record := &cells.Row{Header: f.header, Line: in.text, Spans: in.spans}
 	if row.Record = record; f.asMaps {
 		row.Record = record.Map()
 	}
 	return row, nil
-}
-
-// newRow is one of some that are made at once, which costs less.
-func (f *csvFile) newRow() *cells.Row {
-	if len(f.spare) == 0 {
-		f.spare = make([]cells.Row, 64)
-	}
-	row := &f.spare[0]
-	f.spare = f.spare[1:]
-	return row
 }
 
 // set takes a value that is not one of the record's columns.

@@ -28,6 +28,10 @@ func (r *csvRecord) refuse(reason string) csvRecord {
 	return csvRecord{err: &LineError{r.line, reason}}
 }
 
+func wrongCount(line, fields, want int) csvRecord {
+	return csvRecord{err: &LineError{line, fmt.Sprintf("%d fields, the header has %d", fields, want)}}
+}
+
 // csvLines cuts a CSV into records. Lines without a quote, which are nearly all, it
 // cuts itself, at the commas; all others are for encoding/csv.
 type csvLines struct {
@@ -74,20 +78,25 @@ func (l *csvLines) header() ([]string, error) {
 	return l.csv.Read()
 }
 
-// next is the next record, of which fields are expected; its error ends the file.
+// next is the next record, which has as many fields as the header or is refused; its
+// error ends the file.
 func (l *csvLines) next(fields int) (csvRecord, error) {
 	for {
 		if l.ready == "" && !l.takePlain() {
-			return l.quoted()
+			return l.quoted(fields)
 		}
 		end := strings.IndexByte(l.ready, '\n')
 		line := strings.TrimSuffix(l.ready[:end], "\r")
 		l.ready = l.ready[end+1:]
 		l.plain++
 		l.lines++
-		if line != "" { // which is no record
-			return csvRecord{line: l.lines, text: line, spans: cells.Cut(l.room(fields), line)}, nil
+		if line == "" { // which is no record
+			continue
 		}
+		if n := strings.Count(line, ",") + 1; n != fields {
+			return wrongCount(l.lines, n, fields), nil
+		}
+		return csvRecord{line: l.lines, text: line, spans: cells.Cut(l.room(fields), line)}, nil
 	}
 }
 
@@ -137,7 +146,7 @@ func (l *csvLines) room(fields int) []cells.Span {
 }
 
 // quoted is the next record as encoding/csv reads it.
-func (l *csvLines) quoted() (csvRecord, error) {
+func (l *csvLines) quoted(want int) (csvRecord, error) {
 	l.left = maxCSVRecord
 	fields, err := l.csv.Read()
 	var parse *csv.ParseError
@@ -150,6 +159,9 @@ func (l *csvLines) quoted() (csvRecord, error) {
 		return csvRecord{}, fmt.Errorf("%w: %w", ErrFile, err)
 	}
 	line, _ := l.csv.FieldPos(0)
+	if len(fields) != want {
+		return wrongCount(l.plain+line, len(fields), want), nil
+	}
 	record := csvRecord{line: l.plain + line, text: strings.Join(fields, ","), spans: make([]cells.Span, len(fields))}
 	at := uint32(0)
 	for i, field := range fields {

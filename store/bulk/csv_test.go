@@ -289,5 +289,6 @@ func FuzzCSV(f *testing.F) {
 	f.Add([]byte("a,b\n\"1,2\n"), "a")
 	f.Fuzz(func(t *testing.T, data []byte, id string) {
 		fuzz(t, data, bulk.Options{Format: bulk.CSV, ID: id})
+		fuzz(t, data, bulk.Options{Format: bulk.CSV, ID: id, Cells: true})
 	})
 }
