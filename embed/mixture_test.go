@@ -16,7 +16,7 @@ import (
 
 func mustMixture(t *testing.T, latents blas32.General, seed uint64) *Mixture {
 	t.Helper()
-	m, err := FitMixture(context.Background(), latents, seed)
+	m, err := FitMixture(context.Background(), latents, 2, seed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,13 +181,13 @@ func TestMixtureRefuses(t *testing.T) {
 	for name, z := range map[string]blas32.General{
 		"one latent": NewMatrix(1, 3), "none": NewMatrix(0, 3), "no values": NewMatrix(5, 0), "NaN": nan, "cut short": short,
 	} {
-		if _, err := FitMixture(context.Background(), z, 1); !errors.Is(err, ErrData) {
+		if _, err := FitMixture(context.Background(), z, 2, 1); !errors.Is(err, ErrData) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := FitMixture(ctx, noise(newRand(8), 50, 2), 1); !errors.Is(err, context.Canceled) {
+	if _, err := FitMixture(ctx, noise(newRand(8), 50, 2), 2, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

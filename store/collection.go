@@ -68,7 +68,7 @@ type Collection struct {
 
 	fits         fitState
 	outlierCache populationCache
-	mixtures     mixtureCache
+	samplers     samplerCache
 	predictors   predictorCache
 }
 

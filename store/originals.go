@@ -255,7 +255,7 @@ const decodePiece = 256
 // decode maps latents to the rows that points are scored by.
 func (g *generation) decode(z []float32, workers int) ([]float32, error) {
 	rows, err := g.decodeRaw(z, workers)
-	if v, ok := g.fitted.Spec().(source.Vector); err != nil || !ok || !v.Unit {
+	if err != nil || !g.unit() {
 		return rows, err
 	}
 	for row := range slices.Chunk(rows, g.fitted.Width()) {
@@ -264,6 +264,12 @@ func (g *generation) decode(z []float32, workers int) ([]float32, error) {
 		}
 	}
 	return rows, nil
+}
+
+// unit tells whether feature rows are of length one.
+func (g *generation) unit() bool {
+	v, ok := g.fitted.Spec().(source.Vector)
+	return ok && v.Unit
 }
 
 // decodeRaw maps latents to rows as the model gives them.

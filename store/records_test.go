@@ -158,7 +158,10 @@ func TestSample(t *testing.T) {
 			return s
 		}
 		low := &Filter{Must: []Condition{{Key: "low", Match: &Match{Value: true}}}}
-		like := []ID{NumID(1), NumID(2), NumID(3), NumID(4)}
+		var like []ID
+		for i := range 30 {
+			like = append(like, NumID(uint64(i)))
+		}
 		for _, q := range []SampleQuery{{N: 40, Seed: 1}, {N: 10, Filter: low}, {N: 10, IDs: like}, {N: 10, IDs: like, Filter: low}} {
 			s := draw(q)
 			if fmt.Sprint(s.Records, s.Vectors) != fmt.Sprint(draw(q).Records, draw(q).Vectors) {
@@ -183,9 +186,13 @@ func TestSample(t *testing.T) {
 			t.Error("two seeds draw the same samples")
 		}
 		// Points that the index does not hold yet count as well.
-		mustUpsert(t, c, Point{ID: StringID("x"), Record: records[0]}, Point{ID: StringID("y"), Record: records[1]})
-		draw(SampleQuery{N: 3, IDs: []ID{StringID("x"), StringID("y")}})
-		if _, err := c.Delete(ctx, StringID("x"), StringID("y")); err != nil {
+		var fresh []ID
+		for i, r := range records[:minSampled] {
+			fresh = append(fresh, StringID(fmt.Sprint("fresh", i)))
+			mustUpsert(t, c, Point{ID: fresh[i], Record: r})
+		}
+		draw(SampleQuery{N: 3, IDs: fresh})
+		if _, err := c.Delete(ctx, fresh...); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -82,6 +82,13 @@ type Direct interface {
 // and unlike pixels: a latent that drops some of them finds other neighbours.
 type Exacting interface{ Exacting() }
 
+// Columned is a Fitted whose features belong to columns that have values of their own: a
+// row that takes each column from another row is a row too.
+type Columned interface {
+	// ColumnStarts is the first feature of each column, and the width at the end.
+	ColumnStarts() []int
+}
+
 // Part is one named part of a record and its weight in a sum over features.
 type Part struct {
 	Name            string

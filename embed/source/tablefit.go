@@ -168,6 +168,9 @@ func (f *fittedTable) Exacting() {}
 
 func (f *fittedTable) Layout() embed.Layout { return append(embed.Layout(nil), f.blocks...) }
 
+// ColumnStarts are those of the table's columns.
+func (f *fittedTable) ColumnStarts() []int { return slices.Clone(f.starts) }
+
 // run is the part of a row that holds column i.
 func (f *fittedTable) run(row []float32, i int) []float32 { return row[f.starts[i]:f.starts[i+1]] }
 
