@@ -17,7 +17,7 @@ func answersSuite(ctx context.Context, b *bench) error {
 		b.logf("%v: figures beside peers are null", err)
 	}
 	a := &answers{bench: b, peer: p}
-	for _, part := range []sourcesPart{{"1", a.outliers}} {
+	for _, part := range []sourcesPart{{"1", a.outliers}, {"4", a.samples}} {
 		if !b.wants(part.number) {
 			continue
 		}
