@@ -14,7 +14,7 @@ import (
 
 // Chain draws new rows of a table column by column. The first column's values are those
 // of any row; every other column's are of a row that a forest finds alike by the columns
-// before it, or of one next to that in the order of the column. So each value is one that rows have, at about the rate that they have it,
+// before it. So each value is one that rows have, at about the rate that they have it,
 // and what follows one row much closer than all others is drawn again. It is immutable and safe for concurrent use.
 //
 // Drawing values from the leaves of a tree is due to Reiter (Using CART to generate
@@ -48,7 +48,7 @@ const (
 	chainBins = 256
 	// standOffShare of draws, those that follow a single row the closest, are drawn again,
 	// up to chainTries times; standOffDraws tell which these are.
-	standOffShare = .2
+	standOffShare = .3
 	standOffDraws = 500
 	chainTries    = 20
 )
@@ -250,8 +250,8 @@ func (c *Chain) targets(i int, rng *rand.Rand) [][]float64 {
 func (c *Chain) Draw(dst []float32, rng *rand.Rand) {
 	best := -1.
 	var kept []float32
-	for range chainTries {
-		c.link(dst, rng)
+	for try := range chainTries {
+		c.link(dst, try > 0, rng)
 		apart := c.apart(dst)
 		if apart >= c.leastApart {
 			return
@@ -268,7 +268,7 @@ func (c *Chain) standOff(workers int, seed uint64) {
 	apart := make([]float64, standOffDraws)
 	eachOf(workers, len(apart), func(i int) {
 		rng, row := rand.New(rand.NewPCG(seed^0x57a4d, uint64(i))), make([]float32, c.rows.Cols)
-		c.link(row, rng)
+		c.link(row, false, rng)
 		apart[i] = c.apart(row)
 	})
 	slices.Sort(apart)
@@ -353,8 +353,9 @@ func (c *Chain) rankBy(i int) {
 	}
 }
 
-// link draws a row column by column.
-func (c *Chain) link(dst []float32, rng *rand.Rand) {
+// link draws a row column by column; values of a row that is drawn again are moved off
+// those of their donors.
+func (c *Chain) link(dst []float32, again bool, rng *rand.Rand) {
 	donors := make([]int32, len(c.columns))
 	for i := range c.columns {
 		col := &c.columns[i]
@@ -365,7 +366,10 @@ func (c *Chain) link(dst []float32, rng *rand.Rand) {
 				at := col.predictors[p]
 				return c.bins[at.feature][donors[at.column]]
 			})
-			donors[i] = c.beside(i, leaf, rng)
+			donors[i] = leaf[rng.IntN(len(leaf))]
+			if again {
+				donors[i] = c.beside(i, leaf, rng)
+			}
 		}
 		copy(dst[c.starts[i]:c.starts[i+1]], Row(c.rows, int(donors[i]))[c.starts[i]:c.starts[i+1]])
 	}

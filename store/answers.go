@@ -215,7 +215,8 @@ type SampleQuery struct {
 	// samples, also after the database was closed and opened. Where derived files
 	// were lost and latents made again, these may differ by rounding.
 	Seed uint64
-	// Filter and IDs restrict the points that samples are drawn like.
+	// Filter and IDs restrict the points that samples are drawn like, of which there
+	// must be at least 5 that the fit did not hold out.
 	Filter *Filter
 	IDs    []ID
 }

@@ -140,7 +140,7 @@ func TestSampledLike(t *testing.T) {
 	}
 }
 
-// TestSamplesLearnFromNoHeldOut has the held-out records be of a kind that no others are.
+// TestSamplesLearnFromNoHeldOut: all others are learned from.
 func TestSamplesLearnFromNoHeldOut(t *testing.T) {
 	c := create(t, tempDB(t, quiet()), Config{Source: source.Table{}})
 	mustUpsert(t, c, purchases(3, 400)...)

@@ -23,7 +23,7 @@ const (
 	// copies.
 	minSampled = 5
 	// lenders is how many vectors near a drawn one may lend it what decoding loses.
-	lenders = 10
+	lenders = 50
 )
 
 // sampler draws feature rows like those of some points.
@@ -223,8 +223,8 @@ func (s *sampler) draw(gen *generation, n, workers int, seed uint64) (blas32.Gen
 	return rows, nil
 }
 
-// lender is one of the vectors whose latents are the nearest, not the nearest itself: of
-// that a sample should not have all there is.
+// lender is one of the vectors whose latents are the nearest, of many: with what the
+// nearest itself has beyond its latent, a sample would be its copy.
 func (s *sampler) lender(z []float32, rng *rand.Rand) int {
 	type near struct {
 		distance float32
