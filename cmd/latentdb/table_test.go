@@ -167,8 +167,8 @@ func testDuplicates(t *testing.T, on target, rows int) {
 	if len(found.Groups) != 1 || len(found.Groups[0].IDs) != 2 || found.Points != rows+1 {
 		t.Fatalf("duplicates gave %+v", found)
 	}
-	contains(t, on.run("duplicates", "people", "--threshold", "0"), "again@example.com", "1 groups", "pairs within 0 by latent link them")
-	contains(t, on.run("duplicates", "people", "--threshold", "0", "--dry-run"), "1 of", "would be removed; pairs within 0 by latent link the groups")
+	contains(t, on.run("duplicates", "people", "--threshold", "0"), "again@example.com", "1 groups", "pairs within 0 by fields link them")
+	contains(t, on.run("duplicates", "people", "--threshold", "0", "--dry-run"), "1 of", "would be removed; pairs within 0 by fields link the groups")
 	var removed store.Deduplication
 	on.json(&removed, "duplicates", "people", "--threshold", "0", "--delete")
 	if removed.DryRun || len(removed.Removed) != 1 {
