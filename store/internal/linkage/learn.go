@@ -192,7 +192,7 @@ func (l *Links) probability(at []uint8, margin float64) float64 {
 func mutual(pairs []Pair, best []standing, alike []float64) []float64 {
 	var out []float64
 	for i, p := range pairs {
-		if alike[i] == best[p.A].most && alike[i] == best[p.B].most {
+		if a, b := best[p.A].most, best[p.B].most; alike[i] >= a && alike[i] >= b {
 			out = append(out, alike[i])
 		}
 	}
