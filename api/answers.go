@@ -103,13 +103,14 @@ func outliers(c echo.Context, coll *store.Collection) (any, error) {
 type duplicatesBody struct {
 	Threshold *float64      `json:"threshold"`
 	Filter    *store.Filter `json:"filter"`
+	Between   *store.Filter `json:"between"`
 	Keep      store.Keep    `json:"keep"`
 	Limit     *int          `json:"limit"`
 }
 
 func (b duplicatesBody) query() (store.DuplicateQuery, error) {
 	limit, err := limitOf("limit", b.Limit, 0)
-	return store.DuplicateQuery{Threshold: b.Threshold, Filter: b.Filter, Keep: b.Keep, Limit: limit}, err
+	return store.DuplicateQuery{Threshold: b.Threshold, Filter: b.Filter, Between: b.Between, Keep: b.Keep, Limit: limit}, err
 }
 
 func duplicates(c echo.Context, coll *store.Collection) (any, error) {

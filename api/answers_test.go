@@ -157,11 +157,14 @@ func TestDuplicates(t *testing.T) {
 		}
 	}
 	for body, want := range map[string]string{
-		`{"limit":0}`:       "limit",
-		`{"keep":"best"}`:   "keep",
-		`{"threshold":-1}`:  "threshold",
-		`{"thresh":1}`:      `unknown field "thresh"`,
-		`{"threshold":"a"}`: "threshold: must be a number",
+		`{"limit":0}`:          "limit",
+		`{"keep":"best"}`:      "keep",
+		`{"keep":{"min":"a"}}`: `unknown field "min"`,
+		`{"keep":{"max":""}}`:  "keep",
+		`{"between":{}}`:       "between",
+		`{"threshold":-1}`:     "threshold",
+		`{"thresh":1}`:         `unknown field "thresh"`,
+		`{"threshold":"a"}`:    "threshold: must be a number",
 	} {
 		c.do("POST", "/collections/v/points/duplicates", body).refused(400, want)
 		c.do("POST", "/collections/v/points/deduplicate", body).refused(400, want)

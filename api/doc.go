@@ -65,7 +65,8 @@
 //	POST   …/decode                        {"latents"}
 //	POST   …/points/reconstruct            {"ids" | "records" | "vectors"}
 //	POST   …/points/outliers               {"limit", "filter", "with_parts"}, or {"records" | "vectors"}
-//	POST   …/points/duplicates             {"threshold", "filter", "keep", "limit"}
+//	POST   …/points/duplicates             {"threshold", "filter", "between", "keep", "limit"}; keep is
+//	                                       first, newest, longest, central or {"max": key}
 //	POST   …/points/deduplicate            likewise, and "dry_run"
 //	POST   …/points/sample                 {"n", "seed", "like": ids | filter}
 //	POST   …/points/predict                {"key", "ids" | "records" | "vectors", "k", "as": "class" |

@@ -16,13 +16,14 @@ func (c *Collection) groups(scan *duplicateScan, threshold float64, keep Keep) (
 	}
 	groups := scan.join(within)
 	out := make([]DuplicateGroup, len(groups))
+	told := teller{scan: scan, pairs: make([]DuplicatePair, 0, len(within)), ids: make([]ID, 0, 2*len(within))}
 	err = c.viewIf(keep.readsPayloads(), func(g *ground) error {
 		for i, group := range groups {
 			kept, err := keep.choose(g, scan, group)
 			if err != nil {
 				return err
 			}
-			out[i] = scan.describeGroup(group, kept)
+			out[i] = told.group(group, kept)
 		}
 		return nil
 	})
@@ -52,6 +53,7 @@ func (s *duplicateScan) join(pairs []scanPair) []joinedPoints {
 		sizes[sets.find(p.a)].pairs++
 	}
 	var groups []joinedPoints
+	members, places := make([]uint32, 0, 2*len(pairs)), make([]scanPair, 0, len(pairs))
 	of := make([]int32, len(s.seen)) // by root, the group
 	for _, at := range s.byID {
 		root := sets.find(at)
@@ -59,7 +61,7 @@ func (s *duplicateScan) join(pairs []scanPair) []joinedPoints {
 			continue
 		}
 		if of[root] == 0 {
-			groups = append(groups, joinedPoints{make([]uint32, 0, sizes[root].members), make([]scanPair, 0, sizes[root].pairs)})
+			groups = append(groups, joinedPoints{room(&members, sizes[root].members), room(&places, sizes[root].pairs)})
 			of[root] = int32(len(groups))
 		}
 		g := &groups[of[root]-1]
@@ -70,6 +72,14 @@ func (s *duplicateScan) join(pairs []scanPair) []joinedPoints {
 		g.pairs = append(g.pairs, p)
 	}
 	return groups
+}
+
+// room is an empty slice for n values in the memory of another: thousands of small groups
+// need few pieces of it.
+func room[T any](in *[]T, n uint32) []T {
+	start := len(*in)
+	*in = (*in)[:start+int(n)]
+	return (*in)[start:start:len(*in)]
 }
 
 // pairsWithin is the scan's pairs no farther than a threshold. Distances between
@@ -139,20 +149,25 @@ func (c *Collection) viewIf(needed bool, f func(g *ground) error) error {
 	return f(nil)
 }
 
-// describeGroup is a group as it is told.
-func (s *duplicateScan) describeGroup(group joinedPoints, kept uint32) DuplicateGroup {
-	out := DuplicateGroup{
-		IDs: make([]ID, len(group.members)), Keep: s.seen[kept].id, Exact: true, Pairs: make([]DuplicatePair, len(group.pairs)),
+// teller has the memory for groups as they are told.
+type teller struct {
+	scan  *duplicateScan
+	pairs []DuplicatePair
+	ids   []ID
+}
+
+func (t *teller) group(group joinedPoints, kept uint32) DuplicateGroup {
+	seen := t.scan.seen
+	ids, pairs := room(&t.ids, uint32(len(group.members))), room(&t.pairs, uint32(len(group.pairs)))
+	for _, at := range group.members {
+		ids = append(ids, seen[at].id)
 	}
-	for i, at := range group.members {
-		out.IDs[i] = s.seen[at].id
+	exact := true
+	for _, p := range group.pairs {
+		pairs = append(pairs, DuplicatePair{A: seen[p.a].id, B: seen[p.b].id, Distance: p.distance, Exact: p.exact, Fields: p.fields})
+		exact = exact && p.exact
 	}
-	for i, p := range group.pairs {
-		a, b := &s.seen[p.a], &s.seen[p.b]
-		out.Pairs[i] = DuplicatePair{A: a.id, B: b.id, Distance: p.distance, Exact: p.exact, Fields: p.fields}
-		out.Exact = out.Exact && p.exact
-	}
-	return out
+	return DuplicateGroup{IDs: ids, Keep: seen[kept].id, Exact: exact, Pairs: pairs}
 }
 
 // removals lists what leaves each group, with its distance to the point that

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"slices"
@@ -37,7 +38,9 @@ func (k *Keep) UnmarshalJSON(data []byte) error {
 		var by struct {
 			Max string `json:"max"`
 		}
-		if err := json.Unmarshal(data, &by); err != nil {
+		strict := json.NewDecoder(bytes.NewReader(data))
+		strict.DisallowUnknownFields()
+		if err := strict.Decode(&by); err != nil {
 			return err
 		}
 		*k = KeepMax(by.Max)
@@ -56,7 +59,7 @@ func (k Keep) check() error {
 	if key, ok := strings.CutPrefix(string(k), keepMax); ok && key != "" || slices.Contains(all, k) {
 		return nil
 	}
-	return invalid("keep", "%q is not one of %v, nor %sKEY", string(k), all, keepMax)
+	return invalid("keep", "%q is not one of %v, nor %sKEY with a payload key", string(k), all, keepMax)
 }
 
 func (k Keep) readsPayloads() bool { return strings.HasPrefix(string(k), keepMax) }

@@ -63,7 +63,7 @@ func (s *duplicateScan) scorePair(g *ground, measure measureFunc, ids [2]ID, slo
 	if out.Exact, err = s.generation.sameContent(g, slots[0], slots[1]); err != nil {
 		return out, err
 	}
-	ok := true
+	var ok bool
 	if s.matcher != nil {
 		match, there, err := s.matcher.match(g, slots[0], slots[1])
 		if err != nil {

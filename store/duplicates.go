@@ -85,11 +85,6 @@ func (s *duplicateScan) settle() {
 	})
 }
 
-// goes tells whether two points may be a pair.
-func (s *duplicateScan) goes(a, b uint32) bool {
-	return s.between == nil || s.between.Has(a) != s.between.Has(b)
-}
-
 // partners are the points that one may be a pair with; nil for all.
 func (s *duplicateScan) partners(slot uint32) *index.Bitmap {
 	switch {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 
@@ -12,22 +14,25 @@ import (
 // duplicatesBody is the body of both requests about duplicates.
 type duplicatesBody struct {
 	listBody
-	Threshold *float64   `json:"threshold,omitempty"`
-	Keep      store.Keep `json:"keep,omitempty"`
-	DryRun    *bool      `json:"dry_run,omitempty"`
+	Threshold *float64        `json:"threshold,omitempty"`
+	Between   json.RawMessage `json:"between,omitempty"`
+	Keep      store.Keep      `json:"keep,omitempty"`
+	DryRun    *bool           `json:"dry_run,omitempty"`
 }
 
 func (a *app) duplicatesCommand() *cobra.Command {
 	var body duplicatesBody
 	var threshold float64
-	var filter, keep string
+	var filter, between, keep string
 	var remove, dryRun bool
 	cmd := &cobra.Command{
 		Use:   "duplicates COLLECTION",
 		Short: "Find groups of points that say the same, and remove all but one",
 		Example: `  latentdb duplicates photos
   latentdb duplicates photos --threshold 0.8 --dry-run
-  latentdb duplicates photos --threshold 0.8 --delete`,
+  latentdb duplicates photos --threshold 0.8 --delete
+  latentdb duplicates people --keep max:updated
+  latentdb duplicates photos --between '{"must":[{"key":"split","match":{"value":"test"}}]}' --dry-run`,
 		Args: cobra.ExactArgs(1),
 	}
 	cmd.RunE = a.on(func(args []string) (q question, err error) {
@@ -37,10 +42,15 @@ func (a *app) duplicatesCommand() *cobra.Command {
 			}
 			body.Threshold = &threshold
 		}
-		if err := oneOf("keep", keep, string(store.KeepFirst), string(store.KeepNewest)); err != nil {
-			return nil, err
+		if key, byMax := strings.CutPrefix(keep, "max:"); !byMax || key == "" {
+			if err := oneOf("keep", keep, string(store.KeepFirst), string(store.KeepNewest), string(store.KeepLongest), string(store.KeepCentral)); err != nil {
+				return nil, err
+			}
 		}
 		body.Keep = store.Keep(keep)
+		if body.Between, err = parseFilter(between); err != nil {
+			return nil, err
+		}
 		if body.Filter, err = parseFilter(filter); err != nil {
 			return nil, err
 		}
@@ -56,7 +66,8 @@ func (a *app) duplicatesCommand() *cobra.Command {
 	cmd.Flags().Float64Var(&threshold, "threshold", 0, "largest distance between duplicates (default: suggested by the data)")
 	cmd.Flags().BoolVar(&remove, "delete", false, "delete all but the kept point of each group")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what --delete would delete")
-	cmd.Flags().StringVar(&keep, "keep", "", "which point of a group stays: first (lowest id) or newest")
+	cmd.Flags().StringVar(&keep, "keep", "", "which point of a group stays: first (lowest id), newest, longest, central or max:KEY, the largest number under a payload key")
+	cmd.Flags().StringVar(&between, "between", "", "compare only the points of this filter with the others, and remove none of the others; as --filter")
 	cmd.Flags().IntVar(&body.Limit, "limit", 0, "how many groups are listed or emptied, the largest first (default: all)")
 	cmd.Flags().StringVar(&filter, "filter", "", filterHelp)
 	a.targetFlags(cmd)
@@ -77,7 +88,15 @@ func (a *app) printDuplicates(d store.Duplicates) error {
 	if err := t.print(a.stdout); err != nil {
 		return err
 	}
-	return a.printf("\n%d groups among %d points; pairs within %s by %s link them\n", len(d.Groups), d.Points, short(d.Threshold), d.Method)
+	return a.printf("\n%d groups among %d points; pairs within %s by %s link them%s\n", len(d.Groups), d.Points, short(d.Threshold), d.Method, expectedText(d.ExpectedPrecision))
+}
+
+// expectedText says how many of the pairs are right, where that is known.
+func expectedText(precision *float64) string {
+	if precision == nil {
+		return ""
+	}
+	return fmt.Sprintf(", some %.0f%% of them rightly", 100**precision)
 }
 
 // othersText names the points of a group that would go.
@@ -110,5 +129,5 @@ func (a *app) printRemoved(d store.Deduplication) error {
 	if d.DryRun {
 		verb = "would be removed"
 	}
-	return a.printf("\n%d of %d points %s; pairs within %s by %s link the groups\n", len(d.Removed), d.Points, verb, short(d.Threshold), d.Method)
+	return a.printf("\n%d of %d points %s; pairs within %s by %s link the groups%s\n", len(d.Removed), d.Points, verb, short(d.Threshold), d.Method, expectedText(d.ExpectedPrecision))
 }

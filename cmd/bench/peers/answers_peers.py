@@ -263,7 +263,26 @@ def digits(width, train, others, **drawn):
     return out
 
 
-CALLS = {f.__name__: f for f in (detectors, digits, knn_sounds, knn_texts, samples)}
+def near_texts(texts, words):
+    """CPU seconds of semhash's deduplication of texts, and how many stay. Its own models
+    are downloads, so words have the vectors of a folder: GloVe, 100 dimensions."""
+    from model2vec import StaticModel
+    from semhash import SemHash
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    with open(words + "/words.txt") as f:
+        known = f.read().split()
+    vectors = np.load(words + "/vectors.npy").astype(np.float32)
+    vocabulary = {word: i + 1 for i, word in enumerate(known)} | {"[UNK]": 0}
+    tokenizer = Tokenizer(models.WordLevel(vocab=vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.Lowercase(), pre_tokenizers.Whitespace()
+    model = StaticModel(vectors=np.vstack([np.zeros((1, vectors.shape[1]), np.float32), vectors]), tokenizer=tokenizer, normalize=True)
+    began = time.process_time()
+    kept = SemHash.from_records(records=texts, model=model).self_deduplicate().selected
+    return {"seconds": time.process_time() - began, "kept": len(kept)}
+
+
+CALLS = {f.__name__: f for f in (detectors, digits, knn_sounds, knn_texts, near_texts, samples)}
 
 
 def main():

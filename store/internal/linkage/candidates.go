@@ -14,7 +14,7 @@ const (
 	// have for it to be found by them.
 	prefixShare = 0.7
 	// mostPostings is how many postings are looked at for a record, from its rarest term on.
-	mostPostings = 8192
+	mostPostings = 2048
 )
 
 // Pair is two records, A < B.

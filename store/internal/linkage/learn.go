@@ -18,6 +18,9 @@ const (
 	// ofLikeness is what likeness on the whole weighs beside the levels, in nats, when
 	// pairs of one record are ranked: levels are coarse.
 	ofLikeness = 30
+	// textsAlike and recordsAlike are how alike texts and records of one table must be, of
+	// 1, to be taken for a match while the weights are learned.
+	textsAlike, recordsAlike = 0.7, 0.5
 	// slack is how many nats lighter than another pair of its records a pair between two
 	// sets may be and not be taken for the worse partner.
 	slack = 3
@@ -47,14 +50,15 @@ type Match struct {
 // they are pairs of two sets: then a record matches what is not much lighter than its
 // heaviest pair.
 func (r *Records) Learn(pairs []Pair, between bool) (*Links, []Match) {
+	least := r.leastAlike(between)
 	l := &Links{scale: r.scale, between: between}
 	c := r.compareAll(l, pairs)
 	sample := sampled(len(pairs))
 	best := standings(len(r.records), pairs, c.alike)
 	may, match := make([]bool, len(sample)), make([]float64, len(sample))
-	cut := gap(mutual(pairs, best, c.alike))
+	cut := max(least, gap(mutual(pairs, best, c.alike)))
 	for k, i := range sample {
-		may[k] = c.alike[i] >= likeBest*max(best[pairs[i].A].most, best[pairs[i].B].most)
+		may[k] = c.alike[i] >= max(least, likeBest*max(best[pairs[i].A].most, best[pairs[i].B].most))
 		match[k] = logistic((c.alike[i] - cut) / blur)
 	}
 	l.alone = learnMixture(c.pick(sample), c.width, match, may)
@@ -70,7 +74,7 @@ func (r *Records) Learn(pairs []Pair, between bool) (*Links, []Match) {
 		c.of(i)[c.width-1] = marginLevel(margins[i])
 	}
 	for k, i := range sample {
-		may[k] = !between || margins[i] > -slack
+		may[k] = c.alike[i] >= least && (!between || margins[i] > -slack)
 		match[k] = l.alone.probability(c.of(i)[:c.width-1])
 	}
 	l.weights = learnMixture(c.pick(sample), c.width, match, may)
@@ -78,6 +82,20 @@ func (r *Records) Learn(pairs []Pair, between bool) (*Links, []Match) {
 		c.matches[i].Probability = l.probability(c.of(i), margins[i])
 	}
 	return l, c.matches
+}
+
+// leastAlike is how alike a match is at least while the weights are learned. The two classes
+// that are found are those that differ most: without this, among texts without copies, they
+// would be one story and another. Only records of two tables that have one partner each are
+// told by that, however differently they are described.
+func (r *Records) leastAlike(between bool) float64 {
+	switch {
+	case len(r.scale.spreads) == 1:
+		return textsAlike
+	case between:
+		return 0
+	}
+	return recordsAlike
 }
 
 // comparisons are the levels of pairs, width to a pair: those of whole records, those of
@@ -174,7 +192,7 @@ func (l *Links) probability(at []uint8, margin float64) float64 {
 func mutual(pairs []Pair, best []standing, alike []float64) []float64 {
 	var out []float64
 	for i, p := range pairs {
-		if alike[i] == best[p.A].most && alike[i] == best[p.B].most {
+		if a, b := best[p.A].most, best[p.B].most; alike[i] >= a && alike[i] >= b {
 			out = append(out, alike[i])
 		}
 	}

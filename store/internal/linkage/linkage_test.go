@@ -191,3 +191,29 @@ func TestLearnOfNothing(t *testing.T) {
 		}
 	}
 }
+
+// Where nothing is a copy, nothing is taken for one, though some are more alike than others.
+func TestLearnOfStrangers(t *testing.T) {
+	texts := make([][]Value, 600)
+	rng := rand.New(rand.NewPCG(5, 1))
+	for i := range texts {
+		var b strings.Builder
+		for range 10 { // half of the words are the subject's
+			fmt.Fprintf(&b, "subject%cword%c other%d ", 'a'+i%20, 'a'+rng.IntN(6), rng.IntN(400))
+		}
+		texts[i] = []Value{{Kind: Text, Text: b.String()}}
+	}
+	for name, values := range map[string][][]Value{"people": people(400, 0), "texts": texts} {
+		r := Prepare(2, len(values), len(values[0]), func(i int) []Value { return values[i] })
+		_, matches := r.Learn(r.Candidates(nil), false)
+		likely := 0
+		for _, m := range matches {
+			if m.Probability >= .5 {
+				likely++
+			}
+		}
+		if len(matches) == 0 || likely > 2 {
+			t.Errorf("%s: %d of %d pairs are taken for copies", name, likely, len(matches))
+		}
+	}
+}
