@@ -312,6 +312,37 @@ func TestDamagedRecord(t *testing.T) {
 	}
 }
 
+// TestDamagedText: a text that is damaged keeps nothing from opening, and is told of by
+// whoever would need its terms, until it is written again.
+func TestDamagedText(t *testing.T) {
+	dir := t.TempDir()
+	db, err := Open(dir, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := topicTexts(1, 1200)
+	c := create(t, db, Config{Source: source.Text{}, Dim: 8})
+	mustUpsert(t, c, textPoints(texts)...)
+	mustFit(t, c)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	flipValue(t, pointsFile(t, dir), []byte("records/"+fieldBucketPrefix), slotKey(7))
+	c = collection(t, openDB(t, dir, quiet()), "test")
+	for _, space := range []Space{SpaceLexical, SpaceHybrid} {
+		if _, err := c.Search(ctx, Query{Record: texts[3], Space: space}); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "id 7") {
+			t.Errorf("%s: %v, want ErrCorrupt of id 7", space, err)
+		}
+	}
+	if _, err := c.Search(ctx, Query{Record: texts[3], Space: SpaceLatent, OmitPayload: true}); err != nil {
+		t.Errorf("by latents alone: %v", err)
+	}
+	mustUpsert(t, c, Point{ID: NumID(7), Record: "entirely new"})
+	if got := mustSearch(t, c, Query{Record: "entirely new", Limit: 1}); got.Hits[0].ID != NumID(7) {
+		t.Errorf("after it was written again: %v", got.Hits)
+	}
+}
+
 // TestOlderLatents puts back an older file of latents under a newer snapshot.
 // The next save must not take it for complete.
 func TestOlderLatents(t *testing.T) {

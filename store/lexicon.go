@@ -1,9 +1,11 @@
 package store
 
 import (
-	"context"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
+	"sync"
 
 	"github.com/latentdb/latentdb/embed/source"
 	"github.com/latentdb/latentdb/index/lexical"
@@ -16,12 +18,15 @@ import (
 type lexicon struct {
 	spec  source.Lexical
 	index *lexical.Index
+	// damaged are the slots whose records have no terms, and why, until they are replaced.
+	mu      sync.Mutex
+	damaged map[uint32]error
 }
 
 // newLexicon is nil for a source whose records have no terms.
 func newLexicon(spec source.Spec) *lexicon {
 	if l, ok := spec.(source.Lexical); ok {
-		return &lexicon{spec: l, index: lexical.New()}
+		return &lexicon{spec: l, index: lexical.New(), damaged: make(map[uint32]error)}
 	}
 	return nil
 }
@@ -77,6 +82,21 @@ func (l *lexicon) follow(changed map[uint32]slotChange) {
 	}
 	l.index.Delete(gone...)
 	l.index.Put(documents...)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for slot := range changed {
+		delete(l.damaged, slot)
+	}
+}
+
+// whole tells whether every record has its terms: if not, the reason of the first.
+func (l *lexicon) whole() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.damaged) == 0 {
+		return nil
+	}
+	return l.damaged[slices.Min(slices.Collect(maps.Keys(l.damaged)))]
 }
 
 // bytes is the memory held.
@@ -87,24 +107,54 @@ func (l *lexicon) bytes() int64 {
 	return l.index.Bytes()
 }
 
-// fillLexicon enters the terms of all records. Nobody writes yet. Cost: some tens of
-// microseconds a short text, on each core.
+// fillLexicon enters the terms of all records. Nobody writes yet. A record that is damaged
+// must not keep the database from opening: whoever searches by terms is told. Cost: some
+// tens of microseconds a short text, on each core.
 func (c *Collection) fillLexicon() error {
 	if c.lexicon == nil {
 		return nil
 	}
-	return c.eachPoint(context.Background(), nil, func(chunk []storedPoint) error {
-		documents, failed := make([]lexical.Document, len(chunk)), make([]error, len(chunk))
-		inParallel(c.opts.Workers, len(chunk), func(i int) {
-			documents[i].Slot = chunk[i].slot
-			documents[i].Terms, failed[i] = c.lexicon.terms(chunk[i].data)
-		})
-		for i, err := range failed {
-			if err != nil {
-				return fmt.Errorf("%w: record of slot %d: %v", ErrCorrupt, chunk[i].slot, err)
-			}
+	next := []byte{0, 0, 0, 0}
+	for next != nil {
+		if err := c.view(func(g *ground) (err error) {
+			next, err = c.lexicon.fillFrom(g, next, c.opts.Workers)
+			return err
+		}); err != nil {
+			return err
 		}
-		c.lexicon.index.Put(documents...)
-		return nil
+	}
+	for slot, err := range c.lexicon.damaged {
+		c.log.Warn("a record has no terms", "slot", slot, "error", err)
+	}
+	return nil
+}
+
+// fillFrom enters the terms of some records from a key on, and gives the key to go on from.
+func (l *lexicon) fillFrom(g *ground, from []byte, workers int) (next []byte, err error) {
+	var slots []uint32
+	var entries []slotEntry
+	next, err = g.entriesFrom(from, func(slot uint32, e slotEntry) {
+		slots, entries = append(slots, slot), append(entries, e)
 	})
+	records, failed := make([]storedPoint, len(slots)), make([]error, len(slots))
+	for i := range slots {
+		records[i], failed[i] = g.content(slots[i], entries[i])
+	}
+	documents := make([]lexical.Document, len(slots))
+	inParallel(workers, len(slots), func(i int) {
+		documents[i].Slot = slots[i]
+		if failed[i] == nil {
+			documents[i].Terms, failed[i] = l.terms(records[i].data)
+		}
+	})
+	whole := documents[:0]
+	for i, err := range failed {
+		if err != nil {
+			l.damaged[slots[i]] = fmt.Errorf("%w: terms of id %s: %v", ErrCorrupt, entries[i].id, err)
+		} else {
+			whole = append(whole, documents[i])
+		}
+	}
+	l.index.Put(whole...)
+	return next, err
 }

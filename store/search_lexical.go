@@ -66,6 +66,9 @@ func (s *search) queryTerms() ([]lexical.Term, error) {
 
 // lexicalCandidates are the nearest by terms, and by latents where those have a share.
 func (s *search) lexicalCandidates() ([]index.Hit, error) {
+	if err := s.c.lexicon.whole(); err != nil {
+		return nil, err
+	}
 	terms, err := s.queryTerms()
 	if err != nil {
 		return nil, err
