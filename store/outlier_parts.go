@@ -141,6 +141,14 @@ func (g *generation) whiten(row []float32) (decoded []float32, contributions []f
 	return decoded, contributions, mean, nil
 }
 
+const (
+	// residualFloor keeps features that held-out rows reconstruct perfectly from
+	// drowning all others: no variance counts as less than this share of the
+	// mean, nor less than a thousandth of a standard deviation squared.
+	residualFloor    = 0.01
+	residualVariance = 1e-6
+)
+
 // flooredVariance is the usual squared residual of each feature, never so small
 // that one feature decides alone.
 func (g *generation) flooredVariance() []float32 {

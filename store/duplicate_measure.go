@@ -1,0 +1,83 @@
+package store
+
+// measurerValues bounds the rows that measuring pairs keeps: 64 MiB of them.
+const measurerValues = 16 << 20
+
+// measureFunc measures two slots; ok is false if one of them holds no point.
+type measureFunc func(g *ground, a, b uint32) (d float64, ok bool, err error)
+
+// measurer returns a function that measures two slots by the rows of the search, where
+// these decide, and else in the collection's default space, latents as encoded rather than
+// as rounded to int8: different records may share a code. ok is false if one of them is
+// gone. It keeps the rows it has seen last.
+func (c *Collection) measurer(scan *duplicateScan) measureFunc {
+	gen := scan.generation
+	if gen == nil || gen.fitted == nil {
+		return nil // there are no points to measure
+	}
+	if scan.matcher != nil {
+		return scan.matcher.measure
+	}
+	if scan.search.own != nil {
+		return scan.search.measureOwn
+	}
+	cfg := c.Config()
+	metric := gen.metric(cfg)
+	input := gen.model == nil && !gen.lifts() || cfg.defaultSpace() == SpaceInput
+	if input {
+		metric = cfg.duplicateMetric()
+	}
+	kernel := metric.Kernel()
+	known := make(map[uint32][]float32)
+	row := func(g *ground, slot uint32) ([]float32, error) {
+		if r, ok := known[slot]; ok {
+			return r, nil
+		}
+		read := gen.featureOfSlot
+		if !input && gen.latentOnly {
+			read = gen.rowOfSlot
+		}
+		r, err := read(g, slot)
+		if err != nil || r == nil {
+			return nil, err
+		}
+		if !input && !gen.latentOnly {
+			r, err = gen.placeOf(r)
+		}
+		if len(known)*len(r) > measurerValues {
+			clear(known)
+		}
+		known[slot] = r
+		return r, err
+	}
+	return func(g *ground, a, b uint32) (float64, bool, error) {
+		x, err := row(g, a)
+		if err != nil || x == nil {
+			return 0, false, err
+		}
+		y, err := row(g, b)
+		if err != nil || y == nil {
+			return 0, false, err
+		}
+		return distanceOf(metric, kernel(x, y)), true, nil
+	}
+}
+
+// measureOwn measures two slots by the rows of the search.
+func (s *neighbourSearch) measureOwn(_ *ground, a, b uint32) (float64, bool, error) {
+	x, y := make([]float32, s.width), make([]float32, s.width)
+	if !s.own.Row(x, a) || !s.own.Row(y, b) {
+		return 0, false, nil
+	}
+	return distanceOf(s.metric, s.metric.Kernel()(x, y)), true, nil
+}
+
+// duplicateMetric is how duplicates are measured in input space: by the
+// collection's metric, except Dot, in which a vector may be nearer to others
+// than to its copy; there it is Euclid.
+func (c Config) duplicateMetric() Metric {
+	if c.Metric == Dot {
+		return Euclid
+	}
+	return c.Metric
+}
