@@ -200,54 +200,41 @@ func (d *Detector) scaled(rows blas32.General, workers int) (blas32.General, err
 // on, ascending. They must not be changed.
 func (d *Detector) TrustedAt() []int { return d.trustedAt }
 
-// contributionNearest is how many references tell in which features a row differs.
+// contributionNearest is how many references tell in which features a wide row differs.
 const contributionNearest = 10
 
-// Contributions are how much each feature of a row makes it strange: the square of how far
-// it lies from what the others let expect, by the robust Gaussian, where features are 128
-// at most, and the mean square of how far it is from the nearest of the crowd, each as a share of
-// its sum. They add up to 2, 1 or 0. The layout is that of the row.
+// Contributions are how much each feature of a row makes it strange: the square of how
+// many standard deviations it lies from what the other features let expect, by the robust
+// Gaussian; of more than 128 features the mean square of how far it is from the nearest of
+// the crowd. The layout is that of the row.
 func (d *Detector) Contributions(row []float32, layout Layout) ([]float64, error) {
 	if len(row) != len(d.scale.center) || layout.Width() != len(row) {
 		return nil, fmt.Errorf("%w: the row has %d values, want %d", ErrData, len(row), len(d.scale.center))
 	}
 	z := NewMatrix(1, len(row))
 	d.scale.apply(z.Data, row)
-	gaps := make([]float64, len(row))
+	if d.gaussian.pca == nil {
+		return d.gaussian.surprises(z.Data, layout)
+	}
+	return d.crowd.gaps(z), nil
+}
+
+// gaps are the mean squares by which a row's features differ from the nearest references.
+func (r reference) gaps(row blas32.General) []float64 {
 	var near smallest
-	d.crowd.eachDistances(z, 1, func(_ int, squares []float32) {
+	r.eachDistances(row, 1, func(_ int, squares []float32) {
 		for i, s := range squares {
 			near.offer(contributionNearest, candidate{s, uint32(i)})
 		}
 	})
+	out, n := make([]float64, row.Cols), float64(len(near))
 	for _, at := range near.ascending() {
-		for j, v := range Row(d.crowd.rows, int(at)) {
-			gaps[j] += (float64(z.Data[j]) - float64(v)) * (float64(z.Data[j]) - float64(v))
+		for j, v := range Row(r.rows, int(at)) {
+			gap := float64(row.Data[j]) - float64(v)
+			out[j] += gap * gap / n
 		}
 	}
-	toShares(gaps)
-	surprises, err := d.gaussian.surprises(z.Data, layout)
-	if err != nil {
-		return nil, err
-	}
-	toShares(surprises)
-	for j, s := range surprises {
-		gaps[j] += s
-	}
-	return gaps, nil
-}
-
-// toShares makes values add up to 1, unless all are 0.
-func toShares(v []float64) {
-	var sum float64
-	for _, x := range v {
-		sum += x
-	}
-	if sum > 0 {
-		for j := range v {
-			v[j] /= sum
-		}
-	}
+	return out
 }
 
 // nearest is the mean distance of each row to the k nearest references.

@@ -224,12 +224,9 @@ func (g *robustGaussian) distances(rows blas32.General, workers int) []float32 {
 }
 
 // surprises are the squares of how many standard deviations features lie from what the
-// others of a row let expect; none where rows are reduced. The features of a one-hot run
+// others of a row let expect, where rows are not reduced. The features of a one-hot run
 // tell each other, so a run is taken as one, and shares its square.
 func (g *robustGaussian) surprises(row []float32, layout Layout) ([]float64, error) {
-	if g.pca != nil {
-		return nil, nil
-	}
 	white := make([]float64, len(row))
 	for j, x := range row {
 		for k, v := range Row(g.axes, j) {

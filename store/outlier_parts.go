@@ -1,9 +1,15 @@
 package store
 
 import (
+	"cmp"
+	"fmt"
 	"math"
+	"slices"
 
+	"github.com/latentdb/latentdb/embed"
+	"github.com/latentdb/latentdb/embed/source"
 	"github.com/latentdb/latentdb/index"
+	"gonum.org/v1/gonum/blas/blas32"
 )
 
 // strangeRow is a row to be explained: its feature row, the row that it is watched by, and
@@ -16,12 +22,12 @@ type strangeRow struct {
 }
 
 // explain says what of a row makes it strange. Where rows are watched, the detector tells
-// in which features the row differs from those near it and from what its other features
-// let expect. Of latents, what is odd about the row's residual is seen in the features that
-// the model gives back badly, and what is odd about its place in those in which its nearest
-// neighbours differ from it: a value that no other point has may be given back well. Both
-// count as far as their measure lies above what is usual, and the greater of them says what
-// was expected. Of a row that is not the record's own but decoded, only its place is told.
+// which features lie far from what the others let expect, and each part counts as far as
+// that is more than is usual of it. Of latents, what is odd about the row's residual is seen
+// in the features that the model gives back badly, and what is odd about its place in those
+// in which its nearest neighbours differ from it: a value that no other point has may be
+// given back well. Both count as far as their measure lies above what is usual, and the
+// greater of them says what was expected. Of a row that is not the record's own but decoded, only its place is told.
 func (c *Collection) explain(g *ground, w *watch, r strangeRow, hits []index.Hit) ([]Part, error) {
 	gen := w.generation
 	usual, err := gen.meanRow(g, hits)
@@ -40,15 +46,73 @@ func (c *Collection) explain(g *ground, w *watch, r strangeRow, hits []index.Hit
 	if expected == nil { // no neighbour is left
 		expected = r.row
 	}
+	found := gen.fitted.Parts(contributions, r.row, expected)
+	w.beyondUsual(found)
 	var total float64
-	for _, v := range contributions {
-		total += v
+	for _, p := range found {
+		total += p.Weight
 	}
 	parts := []Part{}
-	for _, p := range largestParts(gen.fitted.Parts(contributions, r.row, expected)) {
+	for _, p := range largestParts(found) {
 		parts = append(parts, Part{Name: p.Name, Value: p.Value, Expected: p.Expected, Share: p.Weight / max(total, math.SmallestNonzeroFloat64)})
 	}
 	return parts, nil
+}
+
+// usualPart is what one part of records has in what makes each of them what it is: a text
+// differs in many features from any other, and is no stranger for it.
+type usualPart struct{ median, deviation float64 }
+
+const (
+	// usualRows is how many stored rows tell what is usual of parts.
+	usualRows = 200
+	// leastDeviation is the least that counts as one: that of a single feature's square.
+	leastDeviation = 1
+)
+
+// learnUsualParts takes what each part has in rows that are watched as they are.
+func (w *watch) learnUsualParts(rows blas32.General) error {
+	if !w.generation.byRows() {
+		return nil
+	}
+	squares := make(map[string][]float64)
+	for i := range min(rows.Rows, usualRows) {
+		row := embed.Row(rows, i*rows.Rows/min(rows.Rows, usualRows))
+		contributions, err := w.detector.Contributions(row, w.generation.fitted.Layout())
+		if err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		for _, p := range w.generation.fitted.Parts(contributions, row, row) {
+			squares[p.Name] = append(squares[p.Name], p.Weight)
+		}
+	}
+	w.usual = make(map[string]usualPart, len(squares))
+	for name, s := range squares {
+		median, deviation := medianAndDeviation(s)
+		w.usual[name] = usualPart{median, max(deviation, leastDeviation)}
+	}
+	return nil
+}
+
+// beyondUsual weighs parts by how far what they have lies above what is usual of them,
+// largest first, unless none does.
+func (w *watch) beyondUsual(parts []source.Part) {
+	weights, any := make([]float64, len(parts)), false
+	for i, p := range parts {
+		u, known := w.usual[p.Name]
+		if !known {
+			return
+		}
+		weights[i] = max(0, (p.Weight-u.median)/u.deviation)
+		any = any || weights[i] > 0
+	}
+	if !any {
+		return
+	}
+	for i := range parts {
+		parts[i].Weight = weights[i]
+	}
+	slices.SortStableFunc(parts, func(a, b source.Part) int { return cmp.Compare(b.Weight, a.Weight) })
 }
 
 // blame adds to each feature what it has of a row's residual and of its distance from its

@@ -33,6 +33,9 @@ type watch struct {
 	detector   *embed.Detector
 	// novelty ranks new records beside trusted points.
 	novelty *ranking
+	// usual is what parts of records usually have in explanations; nil where rows are not
+	// watched as they are.
+	usual map[string]usualPart
 	// all tells that all points are among the detector's trusted rows; else the index finds
 	// those that are near.
 	all bool
@@ -99,6 +102,9 @@ func (c *Collection) watchLocked(ctx context.Context, gen *generation) (*watch, 
 	}
 	if w.detector, err = embed.FitDetector(ctx, gen.watchedMatrix(rows), 1, c.opts.Workers); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
+	}
+	if err := w.learnUsualParts(gen.watchedMatrix(rows)); err != nil {
+		return nil, err
 	}
 	w.all = len(w.detector.TrustedAt()) >= w.points
 	if err := c.learnNovelty(ctx, w, sample); err != nil {

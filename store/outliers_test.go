@@ -89,6 +89,29 @@ func TestOutliersNameWhatTheLatentKeeps(t *testing.T) {
 	}
 }
 
+// TestOutliersPassOverWhatAlwaysDiffers: a column of texts, no two of which are alike, is
+// many features that differ, and must not be named before the number that is odd.
+func TestOutliersPassOverWhatAlwaysDiffers(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Table{Columns: []source.Column{
+		{Name: "age", Type: source.NumericColumn}, {Name: "note", Type: source.TextColumn}}}, Dim: 8})
+	rng := rand.New(rand.NewPCG(7, 1))
+	var points []Point
+	for i, note := range topicTexts(7, 400) {
+		points = append(points, Point{ID: NumID(uint64(i)), Record: map[string]any{"age": 30 + 8*rng.NormFloat64(), "note": note}})
+	}
+	mustUpsert(t, c, points...)
+	mustFit(t, c)
+	for _, note := range topicTexts(8, 20) {
+		scores, err := c.ScoreRecords(ctx, map[string]any{"age": 200., "note": note})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first := scores.Scores[0].Parts[0]; first.Name != "age" {
+			t.Errorf("%q is named first, with %.2f of %+v", first.Name, first.Share, scores.Scores[0].Parts)
+		}
+	}
+}
+
 // Ranks grow with the value, wherever it lies, and stay within 0 and 1.
 func TestRankGrows(t *testing.T) {
 	sorted := []float64{1, 1, 2, 5, 5, 5, 9}

@@ -44,6 +44,7 @@ func (a *answers) parts() []sourcesPart {
 		{"1", a.outliers},
 		{"3", a.duplicates},
 		{"4", a.samples},
+		{"5", a.explained},
 		{"7", a.predictions},
 	}
 }

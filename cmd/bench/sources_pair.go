@@ -61,11 +61,7 @@ func (s *sources) captions(ctx context.Context) error {
 	for i := range t.left {
 		t.match[i] = i
 	}
-	ours, err := t.serve(ctx, s.bench)
-	if err != nil {
-		return err
-	}
-	peer, err := t.peer(s)
+	ours, peer, err := t.compare(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -105,11 +101,7 @@ func (s *sources) publications(ctx context.Context) error {
 			t.match[places[0][m.left]] = places[1][m.right]
 		}
 	}
-	ours, err := t.serve(ctx, s.bench)
-	if err != nil {
-		return err
-	}
-	peer, err := t.peer(s)
+	ours, peer, err := t.compare(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -137,6 +129,15 @@ func (p pairPeer) at(i int) *float64 {
 func (p pairPeer) among() *float64 { return p.at(0) }
 func (p pairPeer) other() *float64 { return p.at(1) }
 func (p pairPeer) first() *float64 { return p.at(2) }
+
+// compare measures ours and the peer.
+func (t pairTask) compare(ctx context.Context, s *sources) (ours crossings, peer pairPeer, err error) {
+	if ours, err = t.serve(ctx, s.bench); err != nil {
+		return ours, nil, err
+	}
+	peer, err = t.peer(s)
+	return ours, peer, err
+}
 
 // peer asks the shared TF-IDF space.
 func (t pairTask) peer(s *sources) (pairPeer, error) {

@@ -136,9 +136,13 @@ func BenchmarkScores(b *testing.B) {
 	var docs []lexical.Document
 	for slot := range uint32(20_000) {
 		d := lexical.Document{Slot: slot}
+		seen := make(map[uint32]bool)
 		for i := range uint32(200) {
-			h := (slot*200 + i) * 2654435761
-			d.Terms = append(d.Terms, lexical.Term{ID: (h >> 8) % (1 + i*i*4), Weight: 1}) // about as skewed as words are
+			id := ((slot*200 + i) * 2654435761 >> 8) % (1 + i*i*4) // about as skewed as words are
+			if !seen[id] {
+				seen[id] = true
+				d.Terms = append(d.Terms, lexical.Term{ID: id, Weight: 1})
+			}
 		}
 		docs = append(docs, d)
 	}

@@ -73,6 +73,11 @@ func gzipped(t testing.TB, data []byte) []byte {
 // its format promises.
 func fuzz(t *testing.T, data []byte, opt bulk.Options) {
 	r, err := bulk.NewReader(bytes.NewReader(data), opt)
+	fuzzRows(t, r, err)
+}
+
+// fuzzRows reads to the end what could be opened.
+func fuzzRows(t *testing.T, r *bulk.Reader, err error) {
 	if err != nil {
 		if !errors.Is(err, bulk.ErrFile) && !errors.Is(err, bulk.ErrOption) {
 			t.Fatal(err)

@@ -344,24 +344,7 @@ func TestLongZip(t *testing.T) {
 // fuzzTree reads bytes as an archive whatever they are.
 func fuzzTree(t *testing.T, format bulk.Format, data []byte) {
 	r, err := bulk.NewReaderAt(bytes.NewReader(data), int64(len(data)), bulk.Options{Format: format})
-	if err != nil {
-		if !errors.Is(err, bulk.ErrFile) && !errors.Is(err, bulk.ErrOption) {
-			t.Fatal(err)
-		}
-		return
-	}
-	rows, _, err := read(r)
-	if err != nil && !errors.Is(err, bulk.ErrFile) && !errors.Is(err, bulk.ErrOption) {
-		t.Fatal(err)
-	}
-	for _, row := range rows {
-		if row.Line < 1 || (row.Record == nil) == (row.Vector == nil) {
-			t.Fatalf("bad row %+v", row)
-		}
-	}
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
+	fuzzRows(t, r, err)
 }
 
 func seeds(f *testing.F, pack func(testing.TB, ...packed) []byte) {
