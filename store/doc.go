@@ -44,8 +44,9 @@
 // graph, and in input space the reading of a few dozen records. RAM holds the
 // index, about Dim*4 + 200 bytes per point, and of points.db what the
 // operating system caches. Opening reads the index's snapshot; without one,
-// every record is encoded again. Before a fit the feature rows themselves are
-// in RAM, at 4 bytes a feature, and are read on every open.
+// every record is encoded again. Before a fit the feature rows, or of pictures
+// what they are compared by, are in RAM, at 4 bytes a feature, and are read on
+// every open.
 //
 // A filter is answered from its ids and from the payload indexes that
 // CreatePayloadIndex made, in tens of microseconds on 100,000 points; what these

@@ -23,7 +23,7 @@ func (c *Collection) measurer(scan *duplicateScan) measureFunc {
 	}
 	cfg := c.Config()
 	metric := gen.metric(cfg)
-	input := gen.model == nil && !gen.lifts() || cfg.defaultSpace() == SpaceInput
+	input := gen.model == nil && !gen.likens() || cfg.defaultSpace() == SpaceInput
 	if input {
 		metric = cfg.duplicateMetric()
 	}

@@ -47,7 +47,7 @@ func (c *Collection) duplicateSearch(ctx context.Context, gen *generation, allow
 // generationSearch searches a generation's index.
 func (c *Collection) generationSearch(gen *generation) neighbourSearch {
 	search := neighbourSearch{method: MethodInput, metric: gen.metric(c.Config()), width: gen.width()}
-	if (gen.model != nil || gen.lifts()) && c.Config().indexedSpace() == SpaceLatent {
+	if (gen.model != nil || gen.likens()) && c.Config().indexedSpace() == SpaceLatent {
 		search.method = MethodLatent
 	}
 	search.rowsOf = func(chunk []storedPoint) ([]float32, error) {

@@ -13,10 +13,10 @@ import (
 )
 
 // indexRows maps feature rows to what the index holds of them, in place of a
-// copy: the latents rounded to their int8 codes, or the rows themselves.
+// copy: the latents rounded to their int8 codes, or without a model what likens them.
 func (g *generation) indexRows(rows []float32) ([]float32, error) {
 	if g.model == nil {
-		return lifted(g.fitted, embed.MatrixOf(rows, g.fitted.Width()), 1).Data, nil
+		return g.likened(rows), nil
 	}
 	z, err := g.encode(rows)
 	if err != nil {

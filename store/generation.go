@@ -128,13 +128,16 @@ type fitStats struct {
 	Train []uint32 `json:"train"`
 }
 
-// width is the length of the rows in the index: a latent, or a feature row
-// before any fit.
+// width is the length of the rows in the index: a latent, or before any fit a feature
+// row or what is compared in its place.
 func (g *generation) width() int {
 	if g.model != nil {
 		return g.model.Dim()
 	}
-	return modelLayout(g.fitted).Width()
+	if width := g.likeWidth(); width > 0 {
+		return width
+	}
+	return g.fitted.Width()
 }
 
 // featureRow is the feature row of stored bytes.

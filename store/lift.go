@@ -9,7 +9,7 @@ import (
 
 // A model may see more of a record than its feature row (source.Lifted). Only training and
 // the calls of the model know of it: rows go in and rows come out. Before there is a model
-// the index holds what it would see, for that tells likeness better than the row does.
+// the index holds what tells likeness best (source.Likened), which is not always the row.
 
 // modelLayout is the layout of what a front end's model sees.
 func modelLayout(f source.Fitted) embed.Layout {
@@ -35,9 +35,28 @@ func lifted(f source.Fitted, rows blas32.General, workers int) blas32.General {
 	return out
 }
 
-// lifts tells that the index holds more than feature rows, without a model.
-func (g *generation) lifts() bool {
-	return g.model == nil && g.fitted != nil && modelLayout(g.fitted).Width() != g.fitted.Width()
+// likens tells that the index holds other features than those of rows, without a model.
+func (g *generation) likens() bool { return g.likeWidth() > 0 }
+
+func (g *generation) likeWidth() int {
+	if l, ok := g.fitted.(source.Likened); ok && g.model == nil {
+		return l.LikeWidth()
+	}
+	return 0
+}
+
+// likened is what the index holds of feature rows without a model.
+func (g *generation) likened(rows []float32) []float32 {
+	width := g.likeWidth()
+	if width == 0 {
+		return rows
+	}
+	from := embed.MatrixOf(rows, g.fitted.Width())
+	out, l := embed.NewMatrix(from.Rows, width), g.fitted.(source.Likened)
+	for i := range from.Rows {
+		l.Like(embed.Row(out, i), embed.Row(from, i))
+	}
+	return out.Data
 }
 
 // encodeRows writes the latents of feature rows.

@@ -123,8 +123,8 @@ func TestLikenessWithoutOriginals(t *testing.T) {
 	}
 }
 
-// Before a fit pictures are near by what a model would see of them, edges too, and in input
-// space by their pixels, as an exact scan of either finds.
+// Before a fit pictures are near by coarse pixels and edges, and in input space by their
+// pixels, as an exact scan of either finds.
 func TestPicturesBeforeAFit(t *testing.T) {
 	coll := create(t, tempDB(t, quiet()), Config{Source: source.Image{Width: strokeSide, Height: strokeSide}})
 	rng := rand.New(rand.NewPCG(9, 9))
@@ -143,7 +143,7 @@ func TestPicturesBeforeAFit(t *testing.T) {
 		}
 		pixels[i] = row
 		seen[i] = make([]float32, gen.width())
-		gen.fitted.(source.Lifted).Lift(seen[i], row)
+		gen.fitted.(source.Likened).Like(seen[i], row)
 	}
 	for space, rows := range map[Space][][]float32{SpaceLatent: seen, SpaceInput: pixels} {
 		nearest, least := -1, math.Inf(1)

@@ -290,7 +290,7 @@ func (s *search) wanted() int {
 
 // rescored tells whether latent candidates are scored anew in input space.
 func (s *search) rescored() bool {
-	return s.q.Space == SpaceInput && (s.gen.model != nil || s.gen.lifts())
+	return s.q.Space == SpaceInput && (s.gen.model != nil || s.gen.likens())
 }
 
 // metric is what the hits' distances are measured by.

@@ -268,7 +268,7 @@ func (s *search) info() SearchInfo {
 		return info
 	}
 	info.Decoded = s.rescored() && s.gen.latentOnly
-	if s.gen.model == nil && !s.gen.lifts() {
+	if s.gen.model == nil && !s.gen.likens() {
 		info.Space = SpaceInput
 	}
 	if s.byTerms() {

@@ -69,14 +69,18 @@ func newLift(spec Image) lift {
 func (l lift) width() int { return l.pixels + l.gradients.features() + l.colours.features() }
 
 func (l lift) fill(dst, row []float32) {
-	at := copy(dst, row)
-	edges := dst[at : at+l.gradients.features()]
+	l.fillShape(dst[copy(dst, row):], row)
+}
+
+// fillShape writes the edges of a row's picture and, in colour, its coarse colours.
+func (l lift) fillShape(dst, row []float32) {
+	edges := dst[:l.gradients.features()]
 	if len(edges) == 0 {
 		return
 	}
 	l.gradients.fill(edges, row)
 	scale(edges, l.edgeWeight)
-	if tints := dst[at+len(edges):]; len(tints) > 0 {
+	if tints := dst[len(edges):]; len(tints) > 0 {
 		l.colours.fill(tints, row)
 		scale(tints, l.tintWeight)
 	}
