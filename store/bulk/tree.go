@@ -276,6 +276,21 @@ func (r *Row) fill(content Format, in io.Reader, size int64) error {
 	if !utf8.ValidString(r.File) {
 		return errors.New("the name is not UTF-8")
 	}
+	var err error
+	if r.Record, err = readSingle(content, in, size); err != nil {
+		return err
+	}
+	r.ID = r.File
+	r.Payload = map[string]any{"file": path.Base(r.File)}
+	if dir := path.Dir(r.File); dir != "." {
+		r.Payload["folder"] = path.Base(dir)
+	}
+	return nil
+}
+
+// readSingle reads a file that is one record: the bytes of a picture or a sound, or a
+// string.
+func readSingle(content Format, in io.Reader, size int64) (any, error) {
 	most := int64(maxImageFile)
 	switch content {
 	case Audio:
@@ -284,22 +299,14 @@ func (r *Row) fill(content Format, in io.Reader, size int64) error {
 		most = maxTextFile
 	}
 	data, err := readAll(in, size, most)
-	if err != nil {
-		return err
+	if err != nil || content != Texts {
+		return data, err
 	}
-	r.ID, r.Record = r.File, data
-	if content == Texts {
-		text := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff"))
-		if !utf8.ValidString(text) {
-			return errors.New("not UTF-8")
-		}
-		r.Record = text
+	text := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff"))
+	if !utf8.ValidString(text) {
+		return nil, errors.New("not UTF-8")
 	}
-	r.Payload = map[string]any{"file": path.Base(r.File)}
-	if dir := path.Dir(r.File); dir != "." {
-		r.Payload["folder"] = path.Base(dir)
-	}
-	return nil
+	return text, nil
 }
 
 // readAll reads a file that should be of some size, which is not believed.
@@ -376,6 +383,9 @@ func (t *tree) fails(at Row, err error, yield func(Row, error) bool) (goOn bool)
 func (o Options) narrowed() Options {
 	if !o.Format.columns() {
 		o.ID, o.Payload, o.Record = "", nil, ""
+	}
+	if !o.Format.lines() {
+		o.Left, o.Right = "", ""
 	}
 	if o.Format != CSV {
 		o.Text = nil
