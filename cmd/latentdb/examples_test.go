@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -176,7 +177,7 @@ func TestDocCommands(t *testing.T) {
 	for _, page := range pages {
 		name := strings.TrimSuffix(filepath.Base(page), ".md")
 		if lines := docCommands(t, page); len(lines) > 0 {
-			commands[name] = append(before[name], lines...)
+			commands[name] = slices.Concat(before[name], lines)
 			ran += len(lines)
 		}
 	}

@@ -1,6 +1,7 @@
 package bulk_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -135,4 +136,34 @@ func TestFilesThatAreRefused(t *testing.T) {
 	if _, err := bulk.NewReader(strings.NewReader(string(data)), bulk.Options{Format: bulk.CSV, Files: left}); !errors.Is(err, bulk.ErrOption) {
 		t.Errorf("a stream: %v", err)
 	}
+}
+
+// Whatever a path is, nothing that lies outside the folder is read.
+func FuzzFilesThatColumnsName(f *testing.F) {
+	for _, path := range []string{"in.txt", "../out.txt", "a/../../out.txt", "/out.txt", "link.txt", "links/out.txt", "links/../out.txt", ".", "", "x\x00.txt"} {
+		f.Add(path)
+	}
+	dir := f.TempDir()
+	writeFile(f, []byte("secret"), dir, "out.txt")
+	writeFile(f, []byte("open"), dir, "in", "in.txt")
+	for link, to := range map[string]string{"link.txt": filepath.Join(dir, "out.txt"), "links": ".."} {
+		if err := os.Symlink(to, filepath.Join(dir, "in", link)); err != nil {
+			f.Skip(err)
+		}
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		line, err := json.Marshal(map[string]string{"left": path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, bad := open(t, writeFile(t, line, dir, "in", "x.jsonl"), bulk.Options{Files: []string{"left"}})
+		if len(rows)+len(bad) != 1 {
+			t.Fatalf("%d rows and %d errors of one line", len(rows), len(bad))
+		}
+		for _, row := range rows {
+			if content := row.Record.(map[string]any)["left"]; content == "secret" {
+				t.Fatalf("%q led out of the folder", path)
+			}
+		}
+	})
 }

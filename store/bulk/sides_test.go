@@ -38,7 +38,7 @@ func parallel(t testing.TB, left, right string, opt bulk.Options) (rows []bulk.R
 func TestParallelTextsAreZipped(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
-		line := rapid.SampledFrom([]string{"", "  ", "a", " b c ", "Äther", "2024", `"x`, "a\rb"})
+		line := rapid.SampledFrom([]string{"", "  ", "a", " b c ", "Ödland", "2024", `"x`, "a\rb"})
 		n := rapid.IntRange(0, 40).Draw(rt, "lines")
 		lefts, rights := rapid.SliceOfN(line, n, n).Draw(rt, "left"), rapid.SliceOfN(line, n, n).Draw(rt, "right")
 		file := func(name string, lines []string) string {
