@@ -68,7 +68,10 @@ func (s *Server) importPoints(c echo.Context, coll *store.Collection) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	opt := bulk.Options{Format: format, ID: c.QueryParam("id"), Payload: names(c.QueryParam("payload")), Record: c.QueryParam("record"), Cells: true}
+	opt := bulk.Options{
+		Format: format, ID: c.QueryParam("id"), Payload: names(c.QueryParam("payload")), Record: c.QueryParam("record"),
+		Left: c.QueryParam("left"), Right: c.QueryParam("right"), Cells: true,
+	}
 	if format == bulk.CSV {
 		opt.Text = names(c.QueryParam("text"))
 	}

@@ -75,7 +75,7 @@
 //	                                       id or {"record"}; 10 steps, ends included
 //	POST   …/import                        JSON lines, CSV or lines of text, which stream, or a
 //	                                       Parquet, zip or tar file, by Content-Type; ?id= ?payload=
-//	                                       ?record= ?text= name columns, ?first_id= numbers rows
+//	                                       ?record= ?text= ?left= ?right= name columns, ?first_id= numbers rows
 //	                                       without ids, ?batch= points become one change (500)
 //	GET    …/export                        ?format= jsonl (default), csv, parquet, npy or zip
 //

@@ -26,6 +26,22 @@ func TestPairsOverREST(t *testing.T) {
 	}
 	c.send("POST", "/collections/p/import", "application/x-ndjson", lines).result(nil)
 	c.do("POST", "/collections/p/fit", `{"wait":true}`).result(nil)
+	table := "vector,name,n\n\"[1,2,3,4,5]\",a,7\n,b,8\n\"[1,2]\",c,9\n"
+	c.do("PUT", "/collections/n", `{"latent":{"source":{"kind":"pair","left":{"kind":"vector"},"right":{"kind":"text"}}}}`).result(nil)
+	var taken struct{ Imported, Failed int }
+	c.send("POST", "/collections/n/import?left=vector&right=name", "text/csv", table).result(&taken)
+	if taken.Imported != 2 || taken.Failed != 1 {
+		t.Errorf("imported %+v", taken)
+	}
+	var stored []struct {
+		Record  map[string]any
+		Payload map[string]any
+	}
+	c.do("POST", "/collections/n/points", `{"ids":[2],"with_record":true}`).result(&stored)
+	if len(stored) != 1 || stored[0].Record["right"] != "b" || stored[0].Payload["n"] != 8. {
+		t.Errorf("got %+v", stored)
+	}
+	c.send("POST", "/collections/n/import?left=vector", "text/csv", table).refused(400, "name the columns of both")
 
 	var hits struct {
 		Points []struct {

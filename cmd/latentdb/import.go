@@ -35,6 +35,7 @@ type importFlags struct {
 	// What the collection is made with if it is not there.
 	kind                    string
 	pair                    []string // kinds of the sides of a pair
+	parallel                bool     // the files are the sides of pairs, two by two
 	width, height, channels int
 	likeness                string
 	mirrored                bool
@@ -78,6 +79,8 @@ which leaves alone what has the id of a record already.`,
   latentdb import photos ./photos --width 48 --height 48
   latentdb import talks ./talks --window 2
   latentdb import captions pairs.csv --pair text,text --text-columns left,right
+  latentdb import corpus news.en.gz news.de.gz --parallel
+  latentdb import shop items.csv --pair image,text --left-column photo --right-column title --file-columns photo
   latentdb import more photos.zip --width 48 --height 48 --dry-run
   latentdb import messages sms.csv --kind text --record-column text
   latentdb import wiki wiki.parquet --record-column vector --resume`,
@@ -85,7 +88,7 @@ which leaves alone what has the id of a record already.`,
 	}
 	cmd.RunE = a.does(func(ctx context.Context, args []string) error {
 		f.numbered = cmd.Flags().Changed("first-id")
-		if err := f.check(); err != nil {
+		if err := errors.Join(f.check(), f.checkParallel(args[1:])); err != nil {
 			return err
 		}
 		// A misspelled name must not leave an empty database behind.
@@ -103,6 +106,7 @@ which leaves alone what has the id of a record already.`,
 	})
 	f.register(cmd.Flags())
 	cmd.MarkFlagsMutuallyExclusive("first-id", "id-column")
+	cmd.MarkFlagsMutuallyExclusive("parallel", "left-column")
 	a.targetFlags(cmd)
 	a.jsonFlag(cmd)
 	return cmd
@@ -118,7 +122,8 @@ func (f *importFlags) register(flags *pflag.FlagSet) {
 	flags.IntVar(&f.most, "max-failed", -1, "stop, with exit code 1, when more records than this have failed (default: any number may)")
 	flags.BoolVar(&f.fit, "fit", false, "fit the collection afterwards")
 
-	flags.StringSliceVar(&f.pair, "pair", nil, "new collection of pairs: kinds of the columns or keys left and right, each text, vector, table or audio")
+	flags.StringSliceVar(&f.pair, "pair", nil, "new collection of pairs: kinds of the columns or keys left and right, each text, image, vector, table or audio")
+	flags.BoolVar(&f.parallel, "parallel", false, "two files, whose lines or rows at the same place are a pair (default: --pair text,text)")
 	flags.StringVar(&f.kind, "kind", "", "new collection: vector, image, table, text or audio (default: the file tells)")
 	flags.IntVar(&f.width, "width", 0, "new image collection: width images are brought to (default: that of an array's images, or 32)")
 	flags.IntVar(&f.height, "height", 0, "new image collection: height images are brought to")
@@ -147,6 +152,9 @@ func registerColumns(flags *pflag.FlagSet, file *bulk.Options, format *string) {
 	flags.StringVar(&file.ID, "id-column", "", "column or key that holds the ids (default: \"id\" if there is one; else points are numbered)")
 	flags.StringSliceVar(&file.Payload, "payload-columns", nil, "columns or keys that go to the payload instead of the record")
 	flags.StringVar(&file.Record, "record-column", "", "column or key that is the record itself: a text, a vector, an image; all others go to the payload")
+	flags.StringVar(&file.Left, "left-column", "", "column or key that is the left side of a pair, where it is not named left; all others go to the payload")
+	flags.StringVar(&file.Right, "right-column", "", "column or key that is the right side of a pair")
+	flags.StringSliceVar(&file.Files, "file-columns", nil, "columns or keys of the record that hold paths of files, below the folder of the CSV or JSON lines: what is in the file is the value")
 	flags.StringVar(&file.Array, "array", "", "array of an .npz that holds the records (default: the only one of two or three dimensions)")
 	flags.StringSliceVar(&file.Text, "text-columns", nil, "columns of a CSV that are text whatever they look like")
 }
@@ -230,7 +238,7 @@ func (im *importer) ensureCollection(ctx context.Context, first bulk.Row) (made 
 // sourceFor is the source that takes records like the first.
 func (f *importFlags) sourceFor(first bulk.Row, format bulk.Format) (map[string]any, error) {
 	if len(f.pair) > 0 {
-		return f.pairSource(), nil
+		return f.pairSource(first.Record)
 	}
 	kind := f.kind
 	if kind == "" {
@@ -239,6 +247,11 @@ func (f *importFlags) sourceFor(first bulk.Row, format bulk.Format) (map[string]
 			return nil, err
 		}
 	}
+	return f.sourceOf(kind, first.Record)
+}
+
+// sourceOf is a source of a kind that takes records like the first.
+func (f *importFlags) sourceOf(kind string, first any) (map[string]any, error) {
 	spec := map[string]any{"kind": kind}
 	if kind == "audio" {
 		maps.Copy(spec, f.audio.fields())
@@ -264,9 +277,9 @@ func (f *importFlags) sourceFor(first bulk.Row, format bulk.Format) (map[string]
 }
 
 // size is what images like the first are brought to.
-func (f *importFlags) size(first bulk.Row) (width, height int, err error) {
+func (f *importFlags) size(first any) (width, height int, err error) {
 	width, height = folderSide, folderSide
-	switch picture := first.Record.(type) {
+	switch picture := first.(type) {
 	case image.Image:
 		width, height = picture.Bounds().Dx(), picture.Bounds().Dy()
 	case string:
@@ -282,26 +295,6 @@ func (f *importFlags) size(first bulk.Row) (width, height int, err error) {
 		height = f.height
 	}
 	return width, height, nil
-}
-
-// pairSource is the source of pairs.
-func (f *importFlags) pairSource() map[string]any {
-	side := func(i int) map[string]any { return map[string]any{"kind": f.pair[i]} }
-	return map[string]any{"kind": "pair", "left": side(0), "right": side(1)}
-}
-
-// checkPair finds what is wrong with the kinds of a pair's sides. Images are not among
-// them, for they need a size each.
-func (f *importFlags) checkPair() error {
-	switch {
-	case len(f.pair) == 0:
-		return nil
-	case len(f.pair) != 2:
-		return usagef("--pair %s: give the kinds of both sides, as in --pair text,text", strings.Join(f.pair, ","))
-	case f.kind != "":
-		return usagef("--pair and --kind: give one of them")
-	}
-	return errors.Join(oneOf("pair", f.pair[0], "text", "vector", "table", "audio"), oneOf("pair", f.pair[1], "text", "vector", "table", "audio"))
 }
 
 // kindOf is the kind of source that a record of a file speaks for.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 
 	"github.com/latentdb/latentdb/cmd/latentdb/internal/client"
@@ -68,12 +69,12 @@ func (d *dry) look(ctx context.Context, files []string) error {
 			return err
 		}
 	}
-	for _, file := range files {
+	for _, in := range d.flags.inputs(files) {
 		if len(d.rows) == d.flags.batch {
 			break
 		}
-		if err := d.readFirst(file); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
+		if err := d.readFirst(in); err != nil {
+			return fmt.Errorf("%s: %w", in.name, err)
 		}
 	}
 	d.found.Read = len(d.rows) + d.result.Failed
@@ -96,9 +97,9 @@ func (d *dry) findSource(ctx context.Context) error {
 }
 
 // readFirst adds rows of a file to the batch until it is full.
-func (d *dry) readFirst(file string) error {
-	d.file = file
-	r, err := bulk.Open(file, d.flags.file)
+func (d *dry) readFirst(in input) error {
+	d.file = in.name
+	r, err := in.open()
 	if errors.Is(err, bulk.ErrOption) {
 		return usageError{err}
 	}
@@ -126,7 +127,7 @@ func (d *dry) readFirst(file string) error {
 				return err
 			}
 		}
-		d.rows = append(d.rows, dryRecord{file, row.Line, row.ID, row.Record, row.Vector, row.Payload})
+		d.rows = append(d.rows, dryRecord{in.name, row.Line, row.ID, row.Record, row.Vector, row.Payload})
 		if len(d.rows) == d.flags.batch {
 			return nil
 		}
@@ -145,7 +146,7 @@ func (d *dry) resolve() error {
 	}
 	var taken []any
 	for _, row := range d.rows {
-		record, err := row.content(spec.Kind())
+		record, err := row.content(spec)
 		if err == nil {
 			err = takes(spec, record)
 		}
@@ -178,15 +179,36 @@ func takes(spec source.Spec, record any) error {
 	return err
 }
 
-// content is the record as its source takes it, which JSON lines have in base64.
-func (r dryRecord) content(kind string) (any, error) {
+// content is the record as its source takes it.
+func (r dryRecord) content(spec source.Spec) (any, error) {
 	if r.Vector != nil {
 		return r.Vector, nil
 	}
-	text, isText := r.Record.(string)
-	switch {
+	pair, isPair := spec.(source.Pair)
+	record, isObject := r.Record.(map[string]any)
+	if !isPair || !isObject {
+		return unpacked(spec, r.Record)
+	}
+	record = maps.Clone(record)
+	for i, of := range []source.Spec{pair.Left, pair.Right} {
+		side := pairSides[i]
+		if record[side] == nil {
+			continue
+		}
+		var err error
+		if record[side], err = unpacked(of, record[side]); err != nil {
+			return nil, fmt.Errorf("%s: %w", side, err)
+		}
+	}
+	return record, nil
+}
+
+// unpacked is a record out of the base64 that lines of text have it in.
+func unpacked(spec source.Spec, record any) (any, error) {
+	text, isText := record.(string)
+	switch kind := spec.Kind(); {
 	case !isText || kind == "text":
-		return r.Record, nil
+		return record, nil
 	case kind == "vector":
 		return bulk.DecodeVector(text)
 	}

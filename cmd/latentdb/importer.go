@@ -65,12 +65,12 @@ func (a *app) importFiles(ctx context.Context, c *client.Client, name string, fi
 	if err != nil {
 		return err
 	}
-	for _, file := range files {
-		if err := im.readFile(ctx, a, file); err != nil {
+	for _, in := range f.inputs(files) {
+		if err := im.readFile(ctx, a, in); err != nil {
 			if ctx.Err() != nil {
 				a.notef("%d points were imported; the same command with --resume goes on", im.result.Imported)
 			}
-			return fmt.Errorf("%s: %w (%d points were imported)", file, err, im.result.Imported)
+			return fmt.Errorf("%s: %w (%d points were imported)", in.name, err, im.result.Imported)
 		}
 	}
 	if err := a.printImport(name, im.result); err != nil {
@@ -105,9 +105,9 @@ func newImporter(ctx context.Context, c *client.Client, name string, f importFla
 	return im, err
 }
 
-func (im *importer) readFile(ctx context.Context, a *app, file string) error {
-	im.file = file
-	r, err := bulk.Open(file, im.flags.file)
+func (im *importer) readFile(ctx context.Context, a *app, in input) error {
+	im.file = in.name
+	r, err := in.open()
 	if errors.Is(err, bulk.ErrOption) {
 		return usageError{err}
 	}

@@ -1,6 +1,6 @@
 // Package bulk reads and writes files of points for import and export: CSV, JSON
-// lines, lines of text, NumPy arrays, .fvecs, IDX (MNIST), and folders and archives
-// of pictures, sounds, texts or any of these. Readers stream: their memory does not
+// lines, lines of text, NumPy arrays, .fvecs, IDX (MNIST), two files of these side by
+// side, and folders and archives of pictures, sounds, texts or any of these. Readers stream: their memory does not
 // grow with the file, every length a file declares is checked before anything is
 // allocated for it, and what is compressed may not unpack to more than [MaxUnpacked].
 //
@@ -14,6 +14,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 
@@ -96,6 +97,13 @@ type Options struct {
 	// a sound, or a vector. All others then go to the payload. By default the
 	// columns together are the record, a table's row.
 	Record string
+	// Left and Right are the columns or keys that are the sides of a pair, where they are
+	// not named "left" and "right". All others then go to the payload.
+	Left, Right string
+	// Files are the columns or keys of the record that hold the path of a picture, a
+	// sound or a .txt file, which takes the place of its path. Paths are relative to the
+	// folder of the file that is read, which they cannot leave. Only [Open] takes them.
+	Files []string
 	// Text are the columns of a CSV that are text whatever they look like.
 	Text []string
 	// Cells asks for the records of a CSV's columns as a *cells.Row instead of a map,
@@ -108,6 +116,9 @@ type Options struct {
 	// Array is the array of an NPZ that holds the records; by default the only one
 	// of two or more dimensions.
 	Array string
+
+	root   *os.Root // that Files are below
+	places bool     // a line of text that is blank counts
 }
 
 // Reader reads the rows of a file once. It is not safe for concurrent use, save
@@ -117,7 +128,8 @@ type Reader struct {
 	rows    iter.Seq2[Row, error]
 	read    atomic.Int64
 	total   int64
-	meter   *meter // of what is unpacked; nil where nothing is
+	parts   []*Reader // parallel files that are read instead of one
+	meter   *meter    // of what is unpacked; nil where nothing is
 	closers []io.Closer
 }
 
@@ -147,6 +159,12 @@ func Open(path string, opt Options) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{format: opt.Format, total: info.Size(), closers: []io.Closer{file}}
+	if len(opt.Files) > 0 && named != Zip && named != Tar {
+		if opt.root, err = os.OpenRoot(filepath.Dir(path)); err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
+		r.closers = append(r.closers, opt.root)
+	}
 	if named == Zip || named == Tar {
 		err = r.readArchive(named, file, info.Size(), opt)
 	} else {
@@ -218,11 +236,14 @@ func (r *Reader) readStream(stream io.Reader, opt Options) error {
 	case JSONL:
 		r.rows = readJSONL(in, opt)
 	case Text:
-		r.rows = readText(in)
+		r.rows = readText(in, opt.places)
 	case FVecs, BVecs:
 		r.rows = readVecs(in, opt.Format)
 	default:
 		err = r.readArray(in, opt)
+	}
+	if len(opt.Files) > 0 {
+		r.rows = opt.withFiles(r.rows)
 	}
 	return err
 }
@@ -238,7 +259,14 @@ func (r *Reader) Rows() iter.Seq2[Row, error] { return r.rows }
 // Progress is how many bytes of the file were read and how many there are,
 // before decompression, in an archive after it; total is 0 if unknown. It may be
 // called at any time.
-func (r *Reader) Progress() (read, total int64) { return r.read.Load(), r.total }
+func (r *Reader) Progress() (read, total int64) {
+	read, total = r.read.Load(), r.total
+	for _, part := range r.parts {
+		partRead, partTotal := part.Progress()
+		read, total = read+partRead, total+partTotal
+	}
+	return read, total
+}
 
 // Close closes what Open opened.
 func (r *Reader) Close() error {

@@ -54,7 +54,7 @@ const (
 
 func readCSV(in *bufio.Reader, opt Options) (iter.Seq2[Row, error], error) {
 	skipMark(in)
-	f := &csvFile{in: newCSVLines(in), asMaps: !opt.Cells}
+	f := &csvFile{in: newCSVLines(in), asMaps: !opt.Cells || len(opt.Files) > 0}
 	if err := f.readHeader(opt); err != nil {
 		return nil, err
 	}
@@ -62,11 +62,11 @@ func readCSV(in *bufio.Reader, opt Options) (iter.Seq2[Row, error], error) {
 	columns := make([]cells.Column, len(f.columns))
 	for i := range f.columns {
 		c := &f.columns[i]
-		if c.role != toContent && !slices.Contains(opt.Text, c.name) {
+		if c.role != toContent && !slices.Contains(opt.Text, c.name) && !slices.Contains(opt.Files, c.name) {
 			c.kind = inferKind(f.sample, i, c.role == toID)
 		}
 		if c.role == toRecord {
-			columns[i] = cells.Column{Name: c.name, Kind: recordKinds[c.kind]}
+			columns[i] = cells.Column{Name: opt.key(c.name), Kind: recordKinds[c.kind]}
 		}
 	}
 	f.header = cells.NewHeader(columns)
@@ -98,7 +98,7 @@ func (f *csvFile) readHeader(opt Options) error {
 		names[name] = true
 		f.columns = append(f.columns, csvColumn{name: name, role: opt.role(name)})
 	}
-	for _, name := range slices.Concat(opt.Payload, opt.Text, []string{opt.ID, opt.Record}) {
+	for _, name := range slices.Concat(opt.Payload, opt.Text, opt.Files, []string{opt.ID, opt.Record, opt.Left, opt.Right}) {
 		if name != "" && !names[name] {
 			return fmt.Errorf("%w: no column %q, the file has: %s", ErrOption, name, strings.Join(header, ", "))
 		}
@@ -108,11 +108,13 @@ func (f *csvFile) readHeader(opt Options) error {
 
 func (o Options) role(name string) role {
 	switch {
-	case o.ID != "" && name == o.ID, o.ID == "" && o.Record != "" && name == "id":
+	case o.ID != "" && name == o.ID, o.ID == "" && (o.Record != "" || o.paired()) && name == "id":
 		return toID
 	case o.Record != "" && name == o.Record:
 		return toContent
-	case o.Record != "" || slices.Contains(o.Payload, name):
+	case o.paired() && (name == o.Left || name == o.Right):
+		return toRecord
+	case o.Record != "" || o.paired() || slices.Contains(o.Payload, name):
 		return toPayload
 	}
 	return toRecord

@@ -1,6 +1,7 @@
 package bulk
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -104,6 +105,9 @@ func (f Format) Streams() bool { return slices.Contains(streamed, f) }
 // columns tells that records have named columns.
 func (f Format) columns() bool { return f == CSV || f == JSONL || f == Parquet }
 
+// lines tells that records are lines of text with named columns.
+func (f Format) lines() bool { return f == CSV || f == JSONL }
+
 // single tells that a file is one record.
 func (f Format) single() bool { return f == Images || f == Audio || f == Texts }
 
@@ -146,6 +150,12 @@ func (o Options) check() error {
 	switch f := o.Format; {
 	case (o.ID != "" || o.Record != "" || len(o.Payload) > 0) && !f.columns():
 		return refuse("id, record and payload columns", CSV, JSONL, Parquet)
+	case o.paired() && !f.lines():
+		return refuse("columns of sides", CSV, JSONL)
+	case len(o.Files) > 0 && !f.lines():
+		return refuse("columns of files", CSV, JSONL)
+	case len(o.Files) > 0 && o.root == nil:
+		return fmt.Errorf("%w: columns of files are of a file that is opened by itself, by its path", ErrOption)
 	case len(o.Text) > 0 && f != CSV:
 		return refuse("text columns", CSV)
 	case o.Labels != "" && f != NPY && f != NPZ && f != IDX:
@@ -159,5 +169,5 @@ func (o Options) check() error {
 	case o.Record != "" && slices.Contains(o.Payload, o.Record):
 		return fmt.Errorf("%w: %q is both the record and payload", ErrOption, o.Record)
 	}
-	return nil
+	return errors.Join(o.checkSides(), o.checkFiles())
 }

@@ -81,7 +81,7 @@ func (f *jsonlFile) decide(fields map[string]json.RawMessage) error {
 		}
 	}
 	f.shape = wholePoints
-	if f.opt.ID != "" && f.opt.ID != "id" || f.opt.Record != "" && f.opt.Record != "record" || len(f.opt.Payload) > 0 {
+	if f.opt.ID != "" && f.opt.ID != "id" || f.opt.Record != "" && f.opt.Record != "record" || f.opt.paired() || len(f.opt.Payload) > 0 {
 		return fmt.Errorf("%w: the lines are whole points, which name their own id, record and payload", ErrOption)
 	}
 	return nil
@@ -145,7 +145,7 @@ func (f *jsonlFile) object(fields map[string]json.RawMessage) (Row, error) {
 		case toPayload:
 			row.Payload = withKey(row.Payload, key, v)
 		default:
-			record[key] = v
+			record[f.opt.key(key)] = v
 		}
 	}
 	if f.opt.ID != "" && row.ID == nil {

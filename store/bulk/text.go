@@ -17,8 +17,10 @@ const maxTextLine = 1 << 20
 type lines struct {
 	in   *bufio.Reader
 	most int // bytes of a line
-	line int // the one that was read last
-	buf  []byte
+	// blanks tells that a line of white space alone is given as well.
+	blanks bool
+	line   int // the one that was read last
+	buf    []byte
 }
 
 // next is the next line with its end, valid until the one after.
@@ -50,11 +52,14 @@ func (l *lines) bad(format string, args ...any) *LineError {
 }
 
 // readText gives every line that is not blank as a text, without the spaces
-// around it.
-func readText(in *bufio.Reader) iter.Seq2[Row, error] {
+// around it. Where places count, a blank line is a row without a record.
+func readText(in *bufio.Reader, places bool) iter.Seq2[Row, error] {
 	skipMark(in)
-	l := &lines{in: in, most: maxTextLine}
+	l := &lines{in: in, most: maxTextLine, blanks: places}
 	return eachLine(l, func(line []byte) (Row, error) {
+		if len(line) == 0 {
+			return Row{}, nil
+		}
 		if !utf8.Valid(line) {
 			return Row{}, l.bad("not UTF-8")
 		}
@@ -62,7 +67,7 @@ func readText(in *bufio.Reader) iter.Seq2[Row, error] {
 	})
 }
 
-// eachLine gives the row of every line that is not blank. It ends with the file, and
+// eachLine gives the row of every line that is not blank, or of all. It ends with the file, and
 // with an error that is no LineError.
 func eachLine(l *lines, row func(line []byte) (Row, error)) iter.Seq2[Row, error] {
 	failed := false
@@ -74,7 +79,7 @@ func eachLine(l *lines, row func(line []byte) (Row, error)) iter.Seq2[Row, error
 			}
 			var out Row
 			if err == nil {
-				if line = bytes.TrimSpace(line); len(line) == 0 {
+				if line = bytes.TrimSpace(line); len(line) == 0 && !l.blanks {
 					continue
 				}
 				out, err = row(line)

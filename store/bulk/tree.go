@@ -1,7 +1,6 @@
 package bulk
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +8,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // Limits of archives, beside those of all that is compressed.
@@ -18,10 +16,6 @@ const (
 	MaxEntries = 1 << 20
 	// maxEntryName bounds a path in an archive, which may become an id.
 	maxEntryName = 1024
-	// Files that are one record. Their source may take less.
-	maxImageFile = 32 << 20
-	maxAudioFile = 32 << 20
-	maxTextFile  = 1 << 20
 )
 
 // entry is a file in an archive or a folder.
@@ -270,52 +264,6 @@ func (t *tree) fill(row *Row, e entry) error {
 	return row.fill(t.content, in, e.size)
 }
 
-// fill makes the row of a file, which is its record. Its path is its id; the payload
-// has its name as "file" and the folder it is in, unless that is the top, as "folder".
-func (r *Row) fill(content Format, in io.Reader, size int64) error {
-	if !utf8.ValidString(r.File) {
-		return errors.New("the name is not UTF-8")
-	}
-	most := int64(maxImageFile)
-	switch content {
-	case Audio:
-		most = maxAudioFile
-	case Texts:
-		most = maxTextFile
-	}
-	data, err := readAll(in, size, most)
-	if err != nil {
-		return err
-	}
-	r.ID, r.Record = r.File, data
-	if content == Texts {
-		text := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff"))
-		if !utf8.ValidString(text) {
-			return errors.New("not UTF-8")
-		}
-		r.Record = text
-	}
-	r.Payload = map[string]any{"file": path.Base(r.File)}
-	if dir := path.Dir(r.File); dir != "." {
-		r.Payload["folder"] = path.Base(dir)
-	}
-	return nil
-}
-
-// readAll reads a file that should be of some size, which is not believed.
-func readAll(in io.Reader, size, most int64) ([]byte, error) {
-	const believed = 1 << 20
-	var data bytes.Buffer
-	data.Grow(int(min(max(size, 0), believed)) + bytes.MinRead)
-	if _, err := data.ReadFrom(io.LimitReader(in, most+1)); err != nil {
-		return nil, err
-	}
-	if int64(data.Len()) > most {
-		return nil, fmt.Errorf("more than %d bytes", most)
-	}
-	return data.Bytes(), nil
-}
-
 // file reads a file that holds many records. One that cannot be read on is an error
 // of its own; those after it are read.
 func (t *tree) file(at Row, e entry, yield func(Row, error) bool) (goOn bool) {
@@ -376,6 +324,9 @@ func (t *tree) fails(at Row, err error, yield func(Row, error) bool) (goOn bool)
 func (o Options) narrowed() Options {
 	if !o.Format.columns() {
 		o.ID, o.Payload, o.Record = "", nil, ""
+	}
+	if !o.Format.lines() {
+		o.Left, o.Right = "", ""
 	}
 	if o.Format != CSV {
 		o.Text = nil

@@ -104,25 +104,48 @@ func (w *jsonlWriter) Write(row Row) error {
 	if (len(row.Vector) == 0) == (row.Record == nil) {
 		return fmt.Errorf("%w: a point has either a vector or a record", ErrRow)
 	}
-	line := pointLine{row.ID, row.Vector, row.Record, row.Payload}
-	if picture, ok := row.Record.(image.Image); ok {
-		var encoded bytes.Buffer
-		if err := png.Encode(&encoded, picture); err != nil {
-			return fmt.Errorf("%w: %w", ErrRow, err)
-		}
-		line.Record = encoded.Bytes()
+	record, err := picturesEncoded(row.Record)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRow, err)
 	}
+	line := pointLine{row.ID, row.Vector, record, row.Payload}
 	w.buf.Reset()
 	e := json.NewEncoder(&w.buf) // ends each value with a line end
 	e.SetEscapeHTML(false)
 	if err := e.Encode(line); err != nil {
 		return fmt.Errorf("%w: %w", ErrRow, err)
 	}
-	_, err := w.w.Write(w.buf.Bytes())
+	_, err = w.w.Write(w.buf.Bytes())
 	return err
 }
 
 func (w *jsonlWriter) Close() error { return nil }
+
+// picturesEncoded is a record with the PNG of a picture in its place, also where it is
+// a side of a pair.
+func picturesEncoded(record any) (any, error) {
+	switch record := record.(type) {
+	case image.Image:
+		var encoded bytes.Buffer
+		err := png.Encode(&encoded, record)
+		return encoded.Bytes(), err
+	case map[string]any:
+		for key, v := range record {
+			picture, is := v.(image.Image)
+			if !is {
+				continue
+			}
+			encoded, err := picturesEncoded(picture)
+			if err != nil {
+				return nil, fmt.Errorf("%q: %w", key, err)
+			}
+			record = maps.Clone(record)
+			record[key] = encoded
+		}
+		return record, nil
+	}
+	return record, nil
+}
 
 type csvWriter struct {
 	csv     *csv.Writer
