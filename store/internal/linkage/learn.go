@@ -36,6 +36,8 @@ type Links struct {
 	// best is what they made of each record.
 	alone *mixture
 	best  []standing
+	// chance is what agreements are worth that chance brings about as well.
+	chance chance
 }
 
 // Match is a pair with the probability that it is one and what its fields' values have in
@@ -63,16 +65,7 @@ func (r *Records) Learn(pairs []Pair, between bool) (*Links, []Match) {
 	}
 	l.alone = learnMixture(c.pick(sample), c.width, match, may)
 
-	ranks := make([]float64, len(pairs))
-	for i := range pairs {
-		ranks[i] = l.rank(c.of(i), c.alike[i])
-	}
-	l.best = standings(len(r.records), pairs, ranks)
-	margins := make([]float64, len(pairs))
-	for i, p := range pairs {
-		margins[i] = l.margin(p, ranks[i])
-		c.of(i)[c.width-1] = marginLevel(margins[i])
-	}
+	margins := l.stand(len(r.records), pairs, c)
 	for k, i := range sample {
 		may[k] = c.alike[i] >= least && (!between || margins[i] > -slack)
 		match[k] = l.alone.probability(c.of(i)[:c.width-1])
@@ -81,7 +74,29 @@ func (r *Records) Learn(pairs []Pair, between bool) (*Links, []Match) {
 	for i := range c.matches {
 		c.matches[i].Probability = l.probability(c.of(i), margins[i])
 	}
+	if !between {
+		l.chance = r.learnChance(l, c.matches)
+		for i := range c.matches {
+			c.matches[i].Probability = l.chance.left(c.matches[i].Probability)
+		}
+	}
 	return l, c.matches
+}
+
+// stand finds each record's best pairs, and how far every pair is ahead of the others of
+// its records, which is its last comparison.
+func (l *Links) stand(records int, pairs []Pair, c *comparisons) (margins []float64) {
+	ranks := make([]float64, len(pairs))
+	for i := range pairs {
+		ranks[i] = l.rank(c.of(i), c.alike[i])
+	}
+	l.best = standings(records, pairs, ranks)
+	margins = make([]float64, len(pairs))
+	for i, p := range pairs {
+		margins[i] = l.margin(p, ranks[i])
+		c.of(i)[c.width-1] = marginLevel(margins[i])
+	}
+	return margins
 }
 
 // leastAlike is how alike a match is at least while the weights are learned. The two classes
@@ -141,7 +156,7 @@ func (l *Links) Score(p Pair, a, b []Value) Match {
 	alike := l.scale.compare(at, m.Fields, &x, &y)
 	margin := l.margin(p, l.rank(at, alike))
 	at[len(at)-1] = marginLevel(margin)
-	m.Probability = l.probability(at, margin)
+	m.Probability = l.chance.left(l.probability(at, margin))
 	return m
 }
 
