@@ -20,7 +20,8 @@ type plannedColumn struct {
 	key string // `,"name":`
 	// asIs tells quickly of cells that are stored as they are, in quotes if quoted; nil
 	// where it takes their value to tell.
-	asIs   func(row *cells.Row, at int) bool
+	asIs   func(cell string) bool
+	plain  bool
 	quoted bool
 }
 
@@ -49,7 +50,7 @@ func (t Table) planFor(header *cells.Header) *cellPlan {
 	for i := range columns {
 		if at := header.Index(columns[i].Name); at >= 0 {
 			c := plannedColumn{Column: &columns[i], at: at, key: string(append(appendString([]byte{','}, columns[i].Name), ':'))}
-			c.asIs, c.quoted = c.shortcut(header.Columns()[at].Kind)
+			c.shortcut(header.Columns()[at].Kind)
 			plan.columns = append(plan.columns, c)
 			if plan.size += len(c.key); c.quoted {
 				plan.size += len(`""`)
@@ -61,33 +62,30 @@ func (t Table) planFor(header *cells.Header) *cellPlan {
 }
 
 // shortcut is asIs and quoted for a column's cells of a kind.
-func (c *Column) shortcut(kind cells.Kind) (asIs func(*cells.Row, int) bool, quoted bool) {
+func (c *plannedColumn) shortcut(kind cells.Kind) {
 	open := c.Type == CategoricalColumn && len(c.Levels) == 0
 	switch {
 	case kind == cells.Number && (c.Type == NumericColumn || open):
-		return (*cells.Row).IsPlain, false
+		c.asIs, c.plain = cells.IsPlain, true
 	case kind == cells.Boolean && (c.Type == BooleanColumn || open):
-		return cellOf(func(cell string) bool { return cell == "true" || cell == "false" }), false
+		c.asIs = func(cell string) bool { return cell == "true" || cell == "false" }
 	case kind == cells.Text && (c.Type == TextColumn || open):
-		return cellOf(func(cell string) bool { return len(cell) <= MaxTextBytes && isPlainText(cell) }), true
+		c.asIs, c.plain, c.quoted = func(cell string) bool { return len(cell) <= MaxTextBytes && isPlainText(cell) }, true, true
 	case kind == cells.Text && c.Type == TimeColumn && c.Format.unit() == 0:
-		return cellOf(isPlainTime), true
+		c.asIs, c.quoted = isPlainTime, true
 	}
-	return nil, false
-}
-
-func cellOf(tells func(cell string) bool) func(*cells.Row, int) bool {
-	return func(row *cells.Row, at int) bool { return tells(row.Cell(at)) }
 }
 
 func (p *cellPlan) marshal(row *cells.Row) ([]byte, error) {
-	size := p.size + len(row.Line)
-	for _, cell := range row.Spans {
-		if cell.From == cell.To {
+	size := p.size + len(row.Line) - (len(row.Ends) - 1) // has commas
+	from := cells.End(0)
+	for _, end := range row.Ends {
+		if from == end {
 			size += len("null")
 		}
+		from = end + 1
 	}
-	stored := make([]byte, 0, size)
+	stored := make([]byte, 0, max(size, 2))
 	for i := range p.columns {
 		c := &p.columns[i]
 		stored = append(stored, c.key...)
@@ -95,16 +93,18 @@ func (p *cellPlan) marshal(row *cells.Row) ([]byte, error) {
 		switch {
 		case cell == "":
 			stored = append(stored, "null"...)
-		case c.asIs == nil || !c.asIs(row, c.at):
+		case c.plain && row.Ends[c.at].IsPlain() || c.asIs != nil && c.asIs(cell):
+			if c.quoted {
+				stored = append(append(append(stored, '"'), cell...), '"')
+			} else {
+				stored = append(stored, cell...)
+			}
+		default:
 			kept, err := c.normal(row.Value(c.at))
 			if err != nil {
 				return nil, fmt.Errorf("%w: column %q: %w", ErrRecord, c.Name, err)
 			}
 			stored = appendValue(stored, kept)
-		case c.quoted:
-			stored = append(append(append(stored, '"'), cell...), '"')
-		default:
-			stored = append(stored, cell...)
 		}
 	}
 	if len(stored) == 0 {
