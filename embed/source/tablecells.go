@@ -9,20 +9,21 @@ import (
 // cellPlan is how a table stores the rows under a header, made once for all of them.
 type cellPlan struct {
 	table   []Column        // what it was made for
-	columns []plannedColumn // those under the header, in the order of their names
+	columns []plannedColumn // those under the header, in the table's order
 	strange bool            // there are others, too
-	size    int             // bytes of what is stored beside cells that have values
+	start   []byte          // of what is stored
+	absent  int             // columns at the end that are not under the header
 }
 
 type plannedColumn struct {
 	*Column
-	at  int    // under the header
-	key string // `,"name":`
-	// asIs tells quickly of cells that are stored as they are, in quotes if quoted; nil
-	// where it takes their value to tell.
+	at     int // under the header
+	absent int // columns before it that are not there
+	// asIs tells quickly of cells that are stored as they are, as cells of kind stored;
+	// nil where it takes their value to tell. They are all plain ones if plain.
 	asIs   func(cell string) bool
 	plain  bool
-	quoted bool
+	stored byte
 }
 
 // marshalRow gives the bytes that Marshal gives of the row's map.
@@ -45,71 +46,53 @@ func (t Table) marshalRow(row *cells.Row) ([]byte, error) {
 }
 
 func (t Table) planFor(header *cells.Header) *cellPlan {
-	plan := &cellPlan{table: t.Columns, size: len("{}")}
-	columns := t.byName()
-	for i := range columns {
-		if at := header.Index(columns[i].Name); at >= 0 {
-			c := plannedColumn{Column: &columns[i], at: at, key: string(append(appendString([]byte{','}, columns[i].Name), ':'))}
-			c.shortcut(header.Columns()[at].Kind)
-			plan.columns = append(plan.columns, c)
-			if plan.size += len(c.key); c.quoted {
-				plan.size += len(`""`)
-			}
+	plan := &cellPlan{table: t.Columns, start: t.form().start[:]}
+	for i := range t.Columns {
+		at := header.Index(t.Columns[i].Name)
+		if at < 0 {
+			plan.absent++
+			continue
 		}
+		c := plannedColumn{Column: &t.Columns[i], at: at, absent: plan.absent}
+		c.shortcut(header.Columns()[at].Kind)
+		plan.columns, plan.absent = append(plan.columns, c), 0
 	}
 	plan.strange = len(plan.columns) < header.Len()
 	return plan
 }
 
-// shortcut is asIs and quoted for a column's cells of a kind.
+// shortcut finds asIs for the column's cells of a kind.
 func (c *plannedColumn) shortcut(kind cells.Kind) {
 	open := c.Type == CategoricalColumn && len(c.Levels) == 0
 	switch {
 	case kind == cells.Number && (c.Type == NumericColumn || open):
-		c.asIs, c.plain = cells.IsPlain, true
-	case kind == cells.Boolean && (c.Type == BooleanColumn || open):
-		c.asIs = func(cell string) bool { return cell == "true" || cell == "false" }
+		c.asIs, c.plain, c.stored = cells.IsPlain, true, numberCell
 	case kind == cells.Text && (c.Type == TextColumn || open):
-		c.asIs, c.plain, c.quoted = func(cell string) bool { return len(cell) <= MaxTextBytes && isPlainText(cell) }, true, true
+		c.asIs, c.plain, c.stored = func(cell string) bool { return checkText(cell, MaxTextBytes) == nil }, true, textCell
 	case kind == cells.Text && c.Type == TimeColumn && c.Format.unit() == 0:
-		c.asIs, c.quoted = isPlainTime, true
+		c.asIs, c.stored = isPlainTime, textCell
 	}
 }
 
 func (p *cellPlan) marshal(row *cells.Row) ([]byte, error) {
-	size := p.size + len(row.Line) - (len(row.Ends) - 1) // has commas
-	from := cells.End(0)
-	for _, end := range row.Ends {
-		if from == end {
-			size += len("null")
-		}
-		from = end + 1
-	}
-	stored := make([]byte, 0, max(size, 2))
+	size := len(p.start) + len(p.columns) + len(row.Line) - (len(row.Ends) - 1) // has commas
+	stored := append(make([]byte, 0, max(size, len(p.start))), p.start...)
 	for i := range p.columns {
 		c := &p.columns[i]
-		stored = append(stored, c.key...)
+		stored = appendAbsent(stored, c.absent)
 		cell := row.Cell(c.at)
 		switch {
 		case cell == "":
-			stored = append(stored, "null"...)
+			stored = append(stored, nullCell)
 		case c.plain && row.Ends[c.at].IsPlain() || c.asIs != nil && c.asIs(cell):
-			if c.quoted {
-				stored = append(append(append(stored, '"'), cell...), '"')
-			} else {
-				stored = append(stored, cell...)
-			}
+			stored = append(appendHead(stored, c.stored, len(cell)), cell...)
 		default:
 			kept, err := c.normal(row.Value(c.at))
 			if err != nil {
 				return nil, fmt.Errorf("%w: column %q: %w", ErrRecord, c.Name, err)
 			}
-			stored = appendValue(stored, kept)
+			stored = appendCell(stored, kept)
 		}
 	}
-	if len(stored) == 0 {
-		return []byte("{}"), nil
-	}
-	stored[0] = '{' // for the first comma
-	return append(stored, '}'), nil
+	return appendAbsent(stored, p.absent), nil
 }
