@@ -74,18 +74,32 @@ func (c *plannedColumn) shortcut(kind cells.Kind) {
 	}
 }
 
+// shortCell is how many bytes are copied of a cell that has no more: fewer cost more, for
+// they take a call.
+const shortCell = 8
+
 func (p *cellPlan) marshal(row *cells.Row) ([]byte, error) {
-	size := len(p.start) + len(p.columns) + len(row.Line) - (len(row.Ends) - 1) // has commas
+	line, ends := row.Line, row.Ends
+	size := len(p.start) + len(p.columns) + len(line) - (len(ends) - 1) // has commas
 	stored := append(make([]byte, 0, max(size, len(p.start))), p.start...)
 	for i := range p.columns {
 		c := &p.columns[i]
 		stored = appendAbsent(stored, c.absent)
-		cell := row.Cell(c.at)
-		switch {
+		from, end := 0, ends[c.at]
+		if c.at > 0 {
+			from = ends[c.at-1].At() + 1
+		}
+		cell, at := line[from:end.At()], len(stored)+1
+		switch plain := c.plain && end.IsPlain(); {
+		case plain && len(cell) <= shortCell && from+shortCell <= len(line) && at+shortCell <= cap(stored):
+			stored = stored[:at+shortCell]
+			stored[at-1] = c.stored | byte(len(cell))
+			copy(stored[at:at+shortCell], line[from:from+shortCell])
+			stored = stored[:at+len(cell)]
+		case plain || cell != "" && c.asIs != nil && c.asIs(cell):
+			stored = append(appendHead(stored, c.stored, len(cell)), cell...)
 		case cell == "":
 			stored = append(stored, nullCell)
-		case c.plain && row.Ends[c.at].IsPlain() || c.asIs != nil && c.asIs(cell):
-			stored = append(appendHead(stored, c.stored, len(cell)), cell...)
 		default:
 			kept, err := c.normal(row.Value(c.at))
 			if err != nil {

@@ -182,17 +182,19 @@ func (f *csvFile) rows(yield func(Row, error) bool) {
 			}
 			continue
 		}
-		row, err := f.row(record)
+		row := Row{Line: record.line}
+		if err = f.fill(&row, record); err != nil {
+			row = Row{Line: record.line}
+		}
 		if !yield(row, err) {
 			return
 		}
 	}
 }
 
-// row sorts the cells of a record into id, record and payload. A missing value
+// fill sorts the cells of a record into id, record and payload of a row. A missing value
 // is nil in the record, so that the column is known, and absent from the payload.
-func (f *csvFile) row(in *csvRecord) (Row, error) {
-	row := Row{Line: in.line}
+func (f *csvFile) fill(row *Row, in *csvRecord) error {
 	var cut []string // the cells, where one is not as it is in the file
 	for i := range f.columns {
 		c := &f.columns[i]
@@ -202,7 +204,7 @@ func (f *csvFile) row(in *csvRecord) (Row, error) {
 		cell := in.Cell(i)
 		from, to, err := c.kind.cut(cell)
 		if err != nil {
-			return Row{Line: in.line}, &LineError{in.line, fmt.Sprintf("column %q: %s", c.name, err)}
+			return &LineError{in.line, fmt.Sprintf("column %q: %s", c.name, err)}
 		}
 		if c.role == toRecord {
 			if to-from < len(cell) {
@@ -212,11 +214,11 @@ func (f *csvFile) row(in *csvRecord) (Row, error) {
 		}
 		v, _ := c.kind.value(cell[from:to]) // was cut as one
 		if err := row.set(c, v); err != nil {
-			return Row{Line: in.line}, &LineError{in.line, err.Error()}
+			return &LineError{in.line, err.Error()}
 		}
 	}
 	if row.Record != nil || row.Vector != nil {
-		return row, nil
+		return nil
 	}
 	if cut != nil {
 		in.Row = cells.Join(cut)
@@ -226,7 +228,7 @@ func (f *csvFile) row(in *csvRecord) (Row, error) {
 	if row.Record = record; f.asMaps {
 		row.Record = record.Map()
 	}
-	return row, nil
+	return nil
 }
 
 // room is for a record. It is cheaper to make for some at once.

@@ -103,10 +103,11 @@ func (l *csvLines) next(fields int) (*csvRecord, error) {
 		if line == "" { // which is no record
 			continue
 		}
-		if n := strings.Count(line, ",") + 1; n != fields {
-			return wrongCount(l.lines, n, fields), nil
+		ends := cells.Cut(l.room(fields), line)
+		if len(ends) != fields {
+			return wrongCount(l.lines, len(ends), fields), nil
 		}
-		l.record.line, l.record.Line, l.record.Ends = l.lines, line, cells.Cut(l.room(fields), line)
+		l.record.line, l.record.Line, l.record.Ends = l.lines, line, ends
 		return &l.record, nil
 	}
 }

@@ -80,6 +80,9 @@ type End uint32
 // plainEnd is part of the end of a cell that is known to be as IsPlain says.
 const plainEnd End = MaxLine + 1
 
+// At is where that is.
+func (e End) At() int { return int(e &^ plainEnd) }
+
 // IsPlain tells whether the cell is known to be as IsPlain says.
 func (e End) IsPlain() bool { return e&plainEnd != 0 }
 
@@ -139,11 +142,11 @@ func (r *Row) Check() error {
 
 // Cell is the text of a cell, "" if its value is missing.
 func (r *Row) Cell(i int) string {
-	from := End(0)
+	from := 0
 	if i > 0 {
-		from = r.Ends[i-1]&^plainEnd + 1
+		from = r.Ends[i-1].At() + 1
 	}
-	return r.Line[from : r.Ends[i]&^plainEnd]
+	return r.Line[from:r.Ends[i].At()]
 }
 
 // IsPlain is IsPlain of a cell.
