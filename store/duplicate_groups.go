@@ -6,6 +6,8 @@ import (
 	"errors"
 	"math"
 	"slices"
+
+	"github.com/latentdb/latentdb/embed/source"
 )
 
 // groups joins the pairs within a threshold, largest group first.
@@ -123,14 +125,14 @@ func (c *Collection) pairsWithin(scan *duplicateScan, threshold float64) ([]scan
 	return out, err
 }
 
-// contentOf are the bytes by which copies are told: the record or, where records are
-// given up, the latent.
+// contentOf are the bytes by which copies are told: the record, as it is stored today, or,
+// where records are given up, the latent.
 func (g *generation) contentOf(p storedPoint) ([]byte, error) {
 	switch {
 	case p.data == nil:
 		return p.code, nil
 	case !g.latentOnly:
-		return p.data, nil
+		return source.Renewed(g.fitted.Spec(), p.data)
 	}
 	z, err := g.latentsOf([]storedPoint{p}, 1)
 	if err != nil {

@@ -35,11 +35,13 @@ var (
 // defaultField is the one field that collections have.
 const defaultField = ""
 
-// The version of every file this package writes, but for a points.db whose records are
-// given up: older versions would take such points for damaged.
+// The version of every file this package writes, but for a points.db that versions before
+// would take for damaged: records are given up in it, or are stored by cells, those of
+// tables and pairs.
 const (
 	formatVersion       = 1
 	formatWithoutRecord = 2
+	formatWithCells     = 3
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -164,6 +166,14 @@ func (g *ground) putConfig(cfg Config) error {
 		return err
 	}
 	return g.meta.Put(keyConfig, data)
+}
+
+// raiseFormat tells versions that do not know a format to leave the file alone.
+func (g *ground) raiseFormat(to uint32) error {
+	if v := g.meta.Get(keyFormat); len(v) != 4 || binary.BigEndian.Uint32(v) >= to {
+		return nil // what is no number was refused on open
+	}
+	return g.meta.Put(keyFormat, binary.BigEndian.AppendUint32(nil, to))
 }
 
 func (g *ground) number(key []byte) uint64 {

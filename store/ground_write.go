@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/latentdb/latentdb/embed/source"
 	"github.com/latentdb/latentdb/index"
 )
 
@@ -15,6 +16,7 @@ import (
 // batches. Counters are kept here and written once, at the end.
 type writer struct {
 	*ground
+	spec     source.Spec // of the records
 	seq      uint64
 	nextSlot uint64
 	points   uint64
@@ -33,9 +35,9 @@ type slotChange struct {
 	point *preparedPoint
 }
 
-func newWriter(g *ground, indexes *payloadIndexes) *writer {
+func newWriter(g *ground, spec source.Spec, indexes *payloadIndexes) *writer {
 	return &writer{
-		ground: g, seq: g.number(keySeq), nextSlot: g.number(keyNextSlot), points: g.number(keyPoints),
+		ground: g, spec: spec, seq: g.number(keySeq), nextSlot: g.number(keyNextSlot), points: g.number(keyPoints),
 		changed: make(map[uint32]slotChange), indexes: indexes, touched: make(map[uint32]payloadDelta),
 	}
 }
@@ -82,8 +84,8 @@ func (w *writer) allocate() (uint32, error) {
 	return slot, nil
 }
 
-// upsert writes one point. A record that is the same byte for byte is left
-// alone: then only the payload changes, and no latent with it. That cannot be told of a
+// upsert writes one point. A record that is the same byte for byte, or would be if it
+// were written today, is left alone: then only the payload changes, and no latent with it. That cannot be told of a
 // record that was given up, which is written anew.
 func (w *writer) upsert(p *preparedPoint) error {
 	slot, known, err := w.slotOf(p.id)
@@ -91,8 +93,7 @@ func (w *writer) upsert(p *preparedPoint) error {
 		return err
 	}
 	if known {
-		same, err := w.record(slot)
-		if err == nil && bytes.Equal(same, p.record) {
+		if w.holds(slot, p.record) {
 			return w.replacePayload(slot, p.payload)
 		}
 	} else {
@@ -104,12 +105,26 @@ func (w *writer) upsert(p *preparedPoint) error {
 		}
 		w.points++
 	}
+	if _, ok := w.spec.(source.Renewing); ok {
+		if err := w.raiseFormat(formatWithCells); err != nil {
+			return err
+		}
+	}
 	w.seq++
 	entry := sealed(seqKey(w.seq), p.id.key())
 	if err := errors.Join(w.slots.Put(slotKey(slot), entry), w.records.Put(slotKey(slot), sealed(p.record)), w.deleteLatent(slot), w.log(slot, p)); err != nil {
 		return err
 	}
 	return w.putPayload(slot, p.payload)
+}
+
+// holds tells whether a slot has a record already. One that cannot be read is none.
+func (w *writer) holds(slot uint32, record []byte) bool {
+	stored, err := w.record(slot)
+	if err == nil {
+		stored, err = source.Renewed(w.spec, stored)
+	}
+	return err == nil && bytes.Equal(stored, record)
 }
 
 // log enters a change in the change log, and the point that the slot now holds,

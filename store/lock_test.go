@@ -43,7 +43,7 @@ func TestLockedBySecondProcess(t *testing.T) {
 // TestNewerFormats raises the version in each file. Ground state is refused,
 // derived state is made anew.
 func TestNewerFormats(t *testing.T) {
-	newer := binary.BigEndian.AppendUint32(nil, formatWithoutRecord+1)
+	newer := binary.BigEndian.AppendUint32(nil, formatWithCells+1)
 	raise := func(t *testing.T, path string) {
 		changeBolt(t, path, func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFormat, newer) })
 	}

@@ -313,7 +313,7 @@ func TestSelectionBeforeIndexesFollow(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		w = newWriter(g, &c.payloadIndexes)
+		w = newWriter(g, c.Config().Source, &c.payloadIndexes)
 		if _, err := w.remove(NumID(0)); err != nil {
 			return err
 		}

@@ -116,6 +116,6 @@ func (c *Collection) checkPointsFormat() error {
 		if meta == nil {
 			return fmt.Errorf("%w: points.db has no bucket %q", ErrCorrupt, bucketMeta)
 		}
-		return checkFormat("points.db", meta.Get(keyFormat), formatWithoutRecord)
+		return checkFormat("points.db", meta.Get(keyFormat), formatWithCells)
 	})
 }

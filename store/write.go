@@ -223,7 +223,7 @@ func (c *Collection) commit(group []*request) error {
 		if err != nil {
 			return err
 		}
-		w = newWriter(g, &c.payloadIndexes)
+		w = newWriter(g, c.Config().Source, &c.payloadIndexes)
 		for _, r := range group {
 			if err := c.apply(w, r); err != nil {
 				return err

@@ -49,8 +49,10 @@ func number(v any) (n any, ok bool) {
 // parseNumber reads a decimal number. Go's other spellings (hexadecimal, "inf",
 // underscores) are text to whoever wrote a record.
 func parseNumber(s string) (n any, ok bool) {
-	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return i, true
+	if !strings.ContainsAny(s, ".eE") { // no error is made of what is no integer
+		if i, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return i, true
+		}
 	}
 	if strings.Trim(s, "0123456789+-.eE") != "" {
 		return nil, false

@@ -183,11 +183,32 @@ func (p Pair) Marshal(record any) ([]byte, error) {
 		}
 		there |= 1 << i
 	}
+	return joinPair(there, stored), nil
+}
+
+func joinPair(there byte, sides [2][]byte) []byte {
 	out := []byte{there}
 	if there == bothSides {
-		out = binary.AppendUvarint(out, uint64(len(stored[leftSide])))
+		out = binary.AppendUvarint(out, uint64(len(sides[leftSide])))
 	}
-	return append(append(out, stored[leftSide]...), stored[rightSide]...), nil
+	return append(append(out, sides[leftSide]...), sides[rightSide]...)
+}
+
+// Renew renews the sides.
+func (p Pair) Renew(stored []byte) ([]byte, error) {
+	sides, err := cutPair(stored)
+	if err != nil {
+		return nil, err
+	}
+	for i, spec := range p.sides() {
+		if sides[i] == nil {
+			continue
+		}
+		if sides[i], err = Renewed(spec, sides[i]); err != nil {
+			return nil, ofSide(i, err)
+		}
+	}
+	return joinPair(stored[0], sides), nil
 }
 
 // bothSides is the first stored byte of a pair with both sides.

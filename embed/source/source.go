@@ -44,6 +44,22 @@ type Spec interface {
 	Fit(samples iter.Seq2[[]byte, error]) (Fitted, error)
 }
 
+// Renewing is a Spec whose records earlier versions stored as other bytes, which
+// Unmarshal and Row still read.
+type Renewing interface {
+	// Renew returns the bytes that Marshal makes today of the record that stored holds.
+	Renew(stored []byte) ([]byte, error)
+}
+
+// Renewed is what Marshal makes today of the record in stored bytes of any version: equal
+// records have equal bytes.
+func Renewed(spec Spec, stored []byte) ([]byte, error) {
+	if r, ok := spec.(Renewing); ok {
+		return r.Renew(stored)
+	}
+	return stored, nil
+}
+
 // Fitted maps stored records to feature rows and decoded rows to records.
 // It is immutable and safe for concurrent use.
 type Fitted interface {

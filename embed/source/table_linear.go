@@ -14,7 +14,7 @@ func (f *fittedTable) LinearRow(dst []float32, stored []byte) error {
 	if err := checkRow(dst, f.Width()); err != nil {
 		return err
 	}
-	return f.eachValue(stored, func(i int, v any) {
+	return f.form.eachValue(stored, func(i int, v any) {
 		run := f.run(dst, i)
 		clear(run)
 		f.columns[i].encode(run, v)

@@ -9,19 +9,21 @@ import (
 // cellPlan is how a table stores the rows under a header, made once for all of them.
 type cellPlan struct {
 	table   []Column        // what it was made for
-	columns []plannedColumn // those under the header, in the order of their names
+	columns []plannedColumn // those under the header, in the table's order
 	strange bool            // there are others, too
-	size    int             // bytes of what is stored beside cells that have values
+	start   []byte          // of what is stored
+	absent  int             // columns at the end that are not under the header
 }
 
 type plannedColumn struct {
 	*Column
-	at  int    // under the header
-	key string // `,"name":`
-	// asIs tells quickly of cells that are stored as they are, in quotes if quoted; nil
-	// where it takes their value to tell.
-	asIs   func(row *cells.Row, at int) bool
-	quoted bool
+	at     int // under the header
+	absent int // columns before it that are not there
+	// asIs tells quickly of cells that are stored as they are, as cells of kind stored;
+	// nil where it takes their value to tell. They are all plain ones if plain.
+	asIs   func(cell string) bool
+	plain  bool
+	stored byte
 }
 
 // marshalRow gives the bytes that Marshal gives of the row's map.
@@ -44,72 +46,67 @@ func (t Table) marshalRow(row *cells.Row) ([]byte, error) {
 }
 
 func (t Table) planFor(header *cells.Header) *cellPlan {
-	plan := &cellPlan{table: t.Columns, size: len("{}")}
-	columns := t.byName()
-	for i := range columns {
-		if at := header.Index(columns[i].Name); at >= 0 {
-			c := plannedColumn{Column: &columns[i], at: at, key: string(append(appendString([]byte{','}, columns[i].Name), ':'))}
-			c.asIs, c.quoted = c.shortcut(header.Columns()[at].Kind)
-			plan.columns = append(plan.columns, c)
-			if plan.size += len(c.key); c.quoted {
-				plan.size += len(`""`)
-			}
+	plan := &cellPlan{table: t.Columns, start: t.form().start[:]}
+	for i := range t.Columns {
+		at := header.Index(t.Columns[i].Name)
+		if at < 0 {
+			plan.absent++
+			continue
 		}
+		c := plannedColumn{Column: &t.Columns[i], at: at, absent: plan.absent}
+		c.shortcut(header.Columns()[at].Kind)
+		plan.columns, plan.absent = append(plan.columns, c), 0
 	}
 	plan.strange = len(plan.columns) < header.Len()
 	return plan
 }
 
-// shortcut is asIs and quoted for a column's cells of a kind.
-func (c *Column) shortcut(kind cells.Kind) (asIs func(*cells.Row, int) bool, quoted bool) {
+// shortcut finds asIs for the column's cells of a kind.
+func (c *plannedColumn) shortcut(kind cells.Kind) {
 	open := c.Type == CategoricalColumn && len(c.Levels) == 0
 	switch {
 	case kind == cells.Number && (c.Type == NumericColumn || open):
-		return (*cells.Row).IsPlain, false
-	case kind == cells.Boolean && (c.Type == BooleanColumn || open):
-		return cellOf(func(cell string) bool { return cell == "true" || cell == "false" }), false
+		c.asIs, c.plain, c.stored = cells.IsPlain, true, numberCell
 	case kind == cells.Text && (c.Type == TextColumn || open):
-		return cellOf(func(cell string) bool { return len(cell) <= MaxTextBytes && isPlainText(cell) }), true
+		c.asIs, c.plain, c.stored = func(cell string) bool { return checkText(cell, MaxTextBytes) == nil }, true, textCell
 	case kind == cells.Text && c.Type == TimeColumn && c.Format.unit() == 0:
-		return cellOf(isPlainTime), true
+		c.asIs, c.stored = isPlainTime, textCell
 	}
-	return nil, false
 }
 
-func cellOf(tells func(cell string) bool) func(*cells.Row, int) bool {
-	return func(row *cells.Row, at int) bool { return tells(row.Cell(at)) }
-}
+// shortCell is how many bytes are copied of a cell that has no more: fewer cost more, for
+// they take a call.
+const shortCell = 8
 
 func (p *cellPlan) marshal(row *cells.Row) ([]byte, error) {
-	size := p.size + len(row.Line)
-	for _, cell := range row.Spans {
-		if cell.From == cell.To {
-			size += len("null")
-		}
-	}
-	stored := make([]byte, 0, size)
+	line, ends := row.Line, row.Ends
+	size := len(p.start) + len(p.columns) + len(line) - (len(ends) - 1) // has commas
+	stored := append(make([]byte, 0, max(size, len(p.start))), p.start...)
 	for i := range p.columns {
 		c := &p.columns[i]
-		stored = append(stored, c.key...)
-		cell := row.Cell(c.at)
-		switch {
+		stored = appendAbsent(stored, c.absent)
+		from, end := 0, ends[c.at]
+		if c.at > 0 {
+			from = ends[c.at-1].At() + 1
+		}
+		cell, at := line[from:end.At()], len(stored)+1
+		switch plain := c.plain && end.IsPlain(); {
+		case plain && len(cell) <= shortCell && from+shortCell <= len(line) && at+shortCell <= cap(stored):
+			stored = stored[:at+shortCell]
+			stored[at-1] = c.stored | byte(len(cell))
+			copy(stored[at:at+shortCell], line[from:from+shortCell])
+			stored = stored[:at+len(cell)]
+		case plain || cell != "" && c.asIs != nil && c.asIs(cell):
+			stored = append(appendHead(stored, c.stored, len(cell)), cell...)
 		case cell == "":
-			stored = append(stored, "null"...)
-		case c.asIs == nil || !c.asIs(row, c.at):
+			stored = append(stored, nullCell)
+		default:
 			kept, err := c.normal(row.Value(c.at))
 			if err != nil {
 				return nil, fmt.Errorf("%w: column %q: %w", ErrRecord, c.Name, err)
 			}
-			stored = appendValue(stored, kept)
-		case c.quoted:
-			stored = append(append(append(stored, '"'), cell...), '"')
-		default:
-			stored = append(stored, cell...)
+			stored = appendCell(stored, kept)
 		}
 	}
-	if len(stored) == 0 {
-		return []byte("{}"), nil
-	}
-	stored[0] = '{' // for the first comma
-	return append(stored, '}'), nil
+	return appendAbsent(stored, p.absent), nil
 }

@@ -25,7 +25,7 @@ var cellTexts = rapid.OneOf(
 func drawCells(t *rapid.T) (*cells.Row, source.Table) {
 	var table source.Table
 	var columns []cells.Column
-	row := &cells.Row{}
+	var texts []string
 	for i := range rapid.IntRange(1, 6).Draw(t, "columns") {
 		name := fmt.Sprint("c", (i*5)%7) // not in order
 		column := source.Column{Name: name, Type: rapid.SampledFrom([]source.ColumnType{source.NumericColumn, source.CategoricalColumn,
@@ -41,12 +41,12 @@ func drawCells(t *rapid.T) (*cells.Row, source.Table) {
 		}
 		columns = append(columns, cells.Column{Name: name, Kind: rapid.SampledFrom([]cells.Kind{cells.Skipped, cells.Text, cells.Text, cells.Number, cells.Boolean}).Draw(t, "kind")})
 		text := cellTexts.Draw(t, "cell")
-		row.Spans = append(row.Spans, cells.Span{From: uint32(len(row.Line)), To: uint32(len(row.Line) + len(text))})
-		row.Line += text + ","
+		texts = append(texts, text)
 	}
 	table.Columns = append(table.Columns, source.Column{Name: "none", Type: source.NumericColumn})
+	row := cells.Join(texts)
 	row.Header = cells.NewHeader(columns)
-	return row, table
+	return &row, table
 }
 
 // A row of cells is stored as its map is, byte by byte, or refused for the same reason;
@@ -79,7 +79,7 @@ func TestTableCellsRefused(t *testing.T) {
 			t.Errorf("Resolve of %v: %v", row, err)
 		}
 	}
-	row := &cells.Row{Header: header, Line: "1", Spans: []cells.Span{{To: 1}}}
+	row := &cells.Row{Header: header, Line: "1", Ends: []cells.End{1}}
 	if _, err := (source.Table{}).Marshal(row); !errors.Is(err, source.ErrSpec) {
 		t.Errorf("of no columns: %v", err)
 	}
@@ -106,7 +106,7 @@ func TestPlainTimes(t *testing.T) {
 		check(time.DateTime, "2011-02-28 "+clock)
 	}
 	_, err := source.Table{Columns: []source.Column{{Name: "t", Type: source.TimeColumn, Format: source.UnixTime}}}.Marshal(
-		&cells.Row{Header: cells.NewHeader([]cells.Column{{Name: "t", Kind: cells.Text}}), Line: "2011-02-28", Spans: []cells.Span{{To: 10}}})
+		&cells.Row{Header: cells.NewHeader([]cells.Column{{Name: "t", Kind: cells.Text}}), Line: "2011-02-28", Ends: []cells.End{10}})
 	if !errors.Is(err, source.ErrRecord) {
 		t.Errorf("text where times are numbers: %v", err)
 	}

@@ -74,21 +74,13 @@ func (t Table) Fit(samples iter.Seq2[[]byte, error]) (Fitted, error) {
 	for i, c := range t.Columns {
 		collectors[i] = t.newCollector(c)
 	}
-	n := 0
+	n, form := 0, t.form()
 	for stored, err := range samples {
 		if err != nil {
 			return nil, err
 		}
-		record, err := decodeTableRecord(stored)
-		if err != nil {
+		if err := form.eachValue(stored, func(i int, v any) { collectors[i].add(v) }); err != nil {
 			return nil, err
-		}
-		for i := range t.Columns {
-			v, err := t.Columns[i].normal(record[t.Columns[i].Name])
-			if err != nil {
-				return nil, fmt.Errorf("%w: column %q: %w", ErrRecord, t.Columns[i].Name, err)
-			}
-			collectors[i].add(v)
 		}
 		n++
 	}
@@ -129,13 +121,14 @@ func widthOf(columns []features) int {
 // fittedTable is a table with the features of its columns.
 type fittedTable struct {
 	spec    Table
+	form    *tableForm
 	columns []features
 	starts  []int // first feature of each column, and the width at the end
 	blocks  embed.Layout
 }
 
 func newFittedTable(spec Table, columns []features) (*fittedTable, error) {
-	f := &fittedTable{spec: spec, columns: columns, starts: make([]int, len(columns)+1)}
+	f := &fittedTable{spec: spec, form: spec.form(), columns: columns, starts: make([]int, len(columns)+1)}
 	for i, c := range columns {
 		layout := c.layout()
 		f.starts[i+1] = f.starts[i] + layout.Width()
@@ -180,29 +173,11 @@ func (f *fittedTable) Row(dst []float32, stored []byte) error {
 	if err := checkRow(dst, f.Width()); err != nil {
 		return err
 	}
-	return f.eachValue(stored, func(i int, v any) {
+	return f.form.eachValue(stored, func(i int, v any) {
 		run := f.run(dst, i)
 		clear(run)
 		f.columns[i].encode(run, v)
 	})
-}
-
-// eachValue calls visit with the value of every column of a stored record, as the column
-// takes it.
-func (f *fittedTable) eachValue(stored []byte, visit func(i int, v any)) error {
-	record, err := decodeTableRecord(stored)
-	if err != nil {
-		return err
-	}
-	for i := range f.columns {
-		c := &f.spec.Columns[i]
-		v, err := c.normal(record[c.Name])
-		if err != nil {
-			return fmt.Errorf("%w: column %q: %w", ErrRecord, c.Name, err)
-		}
-		visit(i, v)
-	}
-	return nil
 }
 
 // Record returns every column: numbers and times within the range of the fit and

@@ -116,21 +116,22 @@ func mayFit(layout, s string) bool {
 // isPlainTime tells quickly of most times written as databases write them, 2011-01-31
 // or 2011-01-31 08:00:00, that parseTime takes them in any format of text.
 func isPlainTime(s string) bool {
-	const full = "0000-00-00 00:00:00"
-	if len(s) != len("0000-00-00") && len(s) != len(full) {
+	const date, full = len("0000-00-00"), len("0000-00-00 00:00:00")
+	if len(s) != date && len(s) != full {
 		return false
 	}
-	for i := range len(s) {
-		if isDigit := s[i]-'0' < 10; isDigit != (full[i] == '0') || !isDigit && s[i] != full[i] {
-			return false
-		}
-	}
+	highest := max(s[0]-'0', s[1]-'0', s[2]-'0', s[3]-'0', s[5]-'0', s[6]-'0', s[8]-'0', s[9]-'0')
 	two := func(at int) int { return int(s[at]-'0')*10 + int(s[at+1]-'0') }
-	month, date := two(5), two(8)
-	if s[:4] == "0000" || month < 1 || month > 12 || date < 1 || date > 28 { // not all months have more
+	month, day := two(5), two(8)
+	if highest > 9 || s[4] != '-' || s[7] != '-' ||
+		s[:4] == "0000" || month < 1 || month > 12 || day < 1 || day > 28 { // not all months have more
 		return false
 	}
-	return len(s) == len("0000-00-00") || two(11) < 24 && two(14) < 60 && two(17) < 60
+	if len(s) == date {
+		return true
+	}
+	highest = max(s[11]-'0', s[12]-'0', s[14]-'0', s[15]-'0', s[17]-'0', s[18]-'0')
+	return highest <= 9 && s[10] == ' ' && s[13] == ':' && s[16] == ':' && two(11) < 24 && two(14) < 60 && two(17) < 60
 }
 
 func inYears(t time.Time) bool { return t.Year() >= firstYear && t.Year() <= lastYear }

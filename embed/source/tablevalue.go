@@ -12,8 +12,8 @@ import (
 	"github.com/latentdb/latentdb/embed/source/cells"
 )
 
-// Marshal stores a record as compact JSON with sorted keys, without objects in it.
-// Integers that int64 holds stay exact; a number written 3.0 is the integer 3.
+// Marshal stores the record's values, without the names of their columns. Integers that
+// int64 holds stay exact; a number written 3.0 is the integer 3.
 func (t Table) Marshal(record any) ([]byte, error) {
 	if row, ok := record.(*cells.Row); ok {
 		return t.marshalRow(row)
@@ -29,41 +29,30 @@ func (t Table) marshalColumns(given map[string]any) ([]byte, error) {
 	if err := t.resolved(); err != nil {
 		return nil, err
 	}
-	const usual = 24 // bytes of a column
-	stored, found := append(make([]byte, 0, usual*len(given)), '{'), 0
-	columns := t.byName()
-	for i := range columns {
-		c := &columns[i]
+	const usual = 8 // bytes of a cell
+	form := t.form()
+	stored := append(make([]byte, 0, len(form.start)+usual*len(given)), form.start[:]...)
+	found, absent := 0, 0
+	for i := range t.Columns {
+		c := &t.Columns[i]
 		v, ok := given[c.Name]
 		if !ok {
+			absent++
 			continue
 		}
 		kept, err := c.normal(v)
 		if err != nil {
 			return nil, fmt.Errorf("%w: column %q: %w", ErrRecord, c.Name, err)
 		}
-		if found++; found > 1 {
-			stored = append(stored, ',')
-		}
-		stored = append(appendString(stored, c.Name), ':')
-		stored = appendValue(stored, kept)
+		stored = appendCell(appendAbsent(stored, absent), kept)
+		found, absent = found+1, 0
 	}
 	if found < len(given) {
 		if err := t.unknownColumn(given); err != nil {
 			return nil, err
 		}
 	}
-	return append(stored, '}'), nil
-}
-
-// byName gives the columns in the order of their names, in which they are unless they
-// were declared otherwise.
-func (t Table) byName() []Column {
-	compare := func(a, b Column) int { return strings.Compare(a.Name, b.Name) }
-	if slices.IsSortedFunc(t.Columns, compare) {
-		return t.Columns
-	}
-	return slices.SortedFunc(slices.Values(t.Columns), compare)
+	return appendAbsent(stored, absent), nil
 }
 
 // unknownColumn names a column that the table does not have. That there is no
@@ -85,28 +74,15 @@ func (t Table) unknownColumn(record map[string]any) error {
 // Unmarshal returns a map[string]any of string, bool, nil, int64 for integers
 // and float64 for other numbers.
 func (t Table) Unmarshal(stored []byte) (any, error) {
-	record, err := decodeTableRecord(stored)
+	record := make(map[string]any, len(t.Columns))
+	err := t.form().each(stored, func(i int, v any, there bool) error {
+		if there {
+			record[t.Columns[i].Name] = v
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	return record, nil
-}
-
-func decodeTableRecord(stored []byte) (map[string]any, error) {
-	var record map[string]any
-	if err := decodeStrict(stored, &record); err != nil {
-		return nil, fmt.Errorf("%w: stored table record: %w", ErrRecord, err)
-	}
-	for name, v := range record {
-		n, ok := v.(json.Number)
-		if !ok {
-			continue
-		}
-		value, ok := number(n)
-		if !ok {
-			return nil, fmt.Errorf("%w: column %q: number %s", ErrRecord, name, n)
-		}
-		record[name] = value
 	}
 	return record, nil
 }

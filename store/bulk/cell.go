@@ -46,11 +46,16 @@ func inferKind(sample []csvRecord, i int, isID bool) cellKind {
 
 func (k cellKind) readsAll(sample []csvRecord, i int) bool {
 	values := 0
-	for _, record := range sample {
+	for at := range sample {
+		record := &sample[at]
 		if record.err != nil {
 			continue
 		}
-		from, to, err := k.cut(record.cell(i))
+		if k == numberCell && record.Ends[i].IsPlain() {
+			values++
+			continue
+		}
+		from, to, err := k.cut(record.Cell(i))
 		if errors.Is(err, errInfinite) {
 			continue // refused when the row is read; it must not make text of the column
 		}

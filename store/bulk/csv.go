@@ -34,6 +34,7 @@ type csvFile struct {
 	asMaps  bool
 	sample  []csvRecord // read, not yet given
 	end     error       // what ended reading, io.EOF included
+	spare   []cells.Row // see room
 }
 
 // csvColumn is a column: where its values go and how they are read.
@@ -129,41 +130,42 @@ func (f *csvFile) readSample() {
 			f.end = err
 			return
 		}
-		f.sample = append(f.sample, record)
-		size += len(record.text)
+		f.sample = append(f.sample, *record)
+		size += len(record.Line)
 	}
 }
 
 // next is the next record, or what ended the file.
-func (f *csvFile) next() (csvRecord, error) {
+func (f *csvFile) next() (*csvRecord, error) {
 	if len(f.sample) > 0 {
-		record := f.sample[0]
+		record := &f.sample[0]
 		f.sample = f.sample[1:]
 		return record, nil
 	}
-	f.sample = nil // lets go of the records
+	if f.sample != nil {
+		f.sample = nil // lets go of the records
+	}
 	if f.end != nil {
-		return csvRecord{}, f.end
+		return nil, f.end
 	}
 	record, err := f.read()
-	f.end = err
+	if err != nil {
+		f.end = err
+	}
 	return record, err
 }
 
 // read reads one record of the file; its error ends the file.
-func (f *csvFile) read() (csvRecord, error) {
+func (f *csvFile) read() (*csvRecord, error) {
 	record, err := f.in.next(len(f.columns))
-	if err != nil || record.err != nil {
+	if err != nil || record.err != nil || utf8.ValidString(record.Line) {
 		return record, err
 	}
-	if utf8.ValidString(record.text) {
-		return record, nil
-	}
 	bad := 0
-	for utf8.ValidString(record.cell(bad)) {
+	for utf8.ValidString(record.Cell(bad)) {
 		bad++
 	}
-	return record.refuse(fmt.Sprintf("column %q is not UTF-8", f.columns[bad].name)), nil
+	return refused(record.line, fmt.Sprintf("column %q is not UTF-8", f.columns[bad].name)), nil
 }
 
 func (f *csvFile) rows(yield func(Row, error) bool) {
@@ -182,44 +184,64 @@ func (f *csvFile) rows(yield func(Row, error) bool) {
 			}
 			continue
 		}
-		row, err := f.row(record)
+		row := Row{Line: record.line}
+		if err = f.fill(&row, record); err != nil {
+			row = Row{Line: record.line}
+		}
 		if !yield(row, err) {
 			return
 		}
 	}
 }
 
-// row sorts the cells of a record into id, record and payload. A missing value
+// fill sorts the cells of a record into id, record and payload of a row. A missing value
 // is nil in the record, so that the column is known, and absent from the payload.
-func (f *csvFile) row(in csvRecord) (Row, error) {
-	row := Row{Line: in.line}
+func (f *csvFile) fill(row *Row, in *csvRecord) error {
+	var cut []string // the cells, where one is not as it is in the file
 	for i := range f.columns {
 		c := &f.columns[i]
-		if c.role == toRecord && (c.kind == textCell || c.kind == numberCell && in.spans[i].IsPlain()) {
+		if c.role == toRecord && (c.kind == textCell || c.kind == numberCell && in.Ends[i].IsPlain()) {
 			continue
 		}
-		cell := in.cell(i)
+		cell := in.Cell(i)
 		from, to, err := c.kind.cut(cell)
 		if err != nil {
-			return Row{Line: in.line}, &LineError{in.line, fmt.Sprintf("column %q: %s", c.name, err)}
+			return &LineError{in.line, fmt.Sprintf("column %q: %s", c.name, err)}
 		}
 		if c.role == toRecord {
-			in.spans[i].From, in.spans[i].To = in.spans[i].From+uint32(from), in.spans[i].From+uint32(to)
+			if to-from < len(cell) {
+				cut = in.withCell(cut, i, cell[from:to])
+			}
 			continue
 		}
 		v, _ := c.kind.value(cell[from:to]) // was cut as one
 		if err := row.set(c, v); err != nil {
-			return Row{Line: in.line}, &LineError{in.line, err.Error()}
+			return &LineError{in.line, err.Error()}
 		}
 	}
 	if row.Record != nil || row.Vector != nil {
-		return row, nil
+		return nil
 	}
-	record := &cells.Row{Header: f.header, Line: in.text, Spans: in.spans}
+	if cut != nil {
+		in.Row = cells.Join(cut)
+	}
+	record := f.room()
+	record.Header, record.Line, record.Ends = f.header, in.Line, in.Ends // at once costs more
 	if row.Record = record; f.asMaps {
 		row.Record = record.Map()
 	}
-	return row, nil
+	return nil
+}
+
+// room is for a record. It is cheaper to make for some at once.
+func (f *csvFile) room() *cells.Row {
+	const atOnce = 64
+	if len(f.spare) == 0 {
+		f.spare = make([]cells.Row, atOnce)
+	}
+	room := &f.spare[0]
+	f.spare = f.spare[1:]
+	return room
 }
 
 // set takes a value that is not one of the record's columns.

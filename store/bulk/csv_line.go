@@ -16,20 +16,29 @@ var errLongRecord = fmt.Errorf("%w: a CSV record is longer than %d bytes", ErrFi
 
 // csvRecord is a record as read, or why it could not be.
 type csvRecord struct {
-	line  int
-	text  string       // its fields, with commas between
-	spans []cells.Span // of them in text
-	err   *LineError
+	line int
+	cells.Row
+	err *LineError
 }
 
-func (r *csvRecord) cell(i int) string { return r.text[r.spans[i].From:r.spans[i].To] }
-
-func (r *csvRecord) refuse(reason string) csvRecord {
-	return csvRecord{err: &LineError{r.line, reason}}
+// withCell is all cells, those given or else the record's own, but for one.
+func (r *csvRecord) withCell(all []string, i int, cell string) []string {
+	if all == nil {
+		all = make([]string, len(r.Ends))
+		for j := range all {
+			all[j] = r.Cell(j)
+		}
+	}
+	all[i] = cell
+	return all
 }
 
-func wrongCount(line, fields, want int) csvRecord {
-	return csvRecord{err: &LineError{line, fmt.Sprintf("%d fields, the header has %d", fields, want)}}
+func refused(line int, reason string) *csvRecord {
+	return &csvRecord{err: &LineError{line, reason}}
+}
+
+func wrongCount(line, fields, want int) *csvRecord {
+	return refused(line, fmt.Sprintf("%d fields, the header has %d", fields, want))
 }
 
 // csvLines cuts a CSV into records. Lines without a quote, which are nearly all, it
@@ -41,8 +50,9 @@ type csvLines struct {
 	lines int // read so far
 	plain int // of them, those that csv did not see
 
-	ready string       // lines without a quote, to be cut
-	spare []cells.Span // see room
+	ready  string      // lines without a quote, to be cut
+	spare  []cells.End // see room
+	record csvRecord   // the last one, which is cheaper to lend than to copy
 }
 
 func newCSVLines(in *bufio.Reader) *csvLines {
@@ -78,9 +88,9 @@ func (l *csvLines) header() ([]string, error) {
 	return l.csv.Read()
 }
 
-// next is the next record, which has as many fields as the header or is refused; its
-// error ends the file.
-func (l *csvLines) next(fields int) (csvRecord, error) {
+// next is the next record, which has as many fields as the header or is refused, until
+// the one after it is read; its error ends the file.
+func (l *csvLines) next(fields int) (*csvRecord, error) {
 	for {
 		if l.ready == "" && !l.takePlain() {
 			return l.quoted(fields)
@@ -93,10 +103,12 @@ func (l *csvLines) next(fields int) (csvRecord, error) {
 		if line == "" { // which is no record
 			continue
 		}
-		if n := strings.Count(line, ",") + 1; n != fields {
-			return wrongCount(l.lines, n, fields), nil
+		ends := cells.Cut(l.room(fields), line)
+		if len(ends) != fields {
+			return wrongCount(l.lines, len(ends), fields), nil
 		}
-		return csvRecord{line: l.lines, text: line, spans: cells.Cut(l.room(fields), line)}, nil
+		l.record.line, l.record.Line, l.record.Ends = l.lines, line, ends
+		return &l.record, nil
 	}
 }
 
@@ -134,11 +146,11 @@ func (l *csvLines) peekLine() (buffered []byte, end int) {
 	return nil, -1
 }
 
-// room is for the spans of a record. It is cheaper to make for some records at once.
-func (l *csvLines) room(fields int) []cells.Span {
+// room is for the ends of a record's cells. It is cheaper to make for some records at once.
+func (l *csvLines) room(fields int) []cells.End {
 	const atOnce = 1024
 	if len(l.spare) < fields {
-		l.spare = make([]cells.Span, max(fields, atOnce))
+		l.spare = make([]cells.End, max(fields, atOnce))
 	}
 	room := l.spare[:0:fields]
 	l.spare = l.spare[fields:]
@@ -146,27 +158,21 @@ func (l *csvLines) room(fields int) []cells.Span {
 }
 
 // quoted is the next record as encoding/csv reads it.
-func (l *csvLines) quoted(want int) (csvRecord, error) {
+func (l *csvLines) quoted(want int) (*csvRecord, error) {
 	l.left = maxCSVRecord
 	fields, err := l.csv.Read()
 	var parse *csv.ParseError
 	switch {
 	case errors.As(err, &parse) && !errors.Is(err, ErrFile):
-		return csvRecord{err: &LineError{l.plain + parse.StartLine, parse.Err.Error()}}, nil
+		return refused(l.plain+parse.StartLine, parse.Err.Error()), nil
 	case err == io.EOF || errors.Is(err, ErrFile):
-		return csvRecord{}, err
+		return nil, err
 	case err != nil:
-		return csvRecord{}, fmt.Errorf("%w: %w", ErrFile, err)
+		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
 	line, _ := l.csv.FieldPos(0)
 	if len(fields) != want {
 		return wrongCount(l.plain+line, len(fields), want), nil
 	}
-	record := csvRecord{line: l.plain + line, text: strings.Join(fields, ","), spans: make([]cells.Span, len(fields))}
-	at := uint32(0)
-	for i, field := range fields {
-		record.spans[i] = cells.Span{From: at, To: at + uint32(len(field))}
-		at += uint32(len(field)) + 1
-	}
-	return record, nil
+	return &csvRecord{line: l.plain + line, Row: cells.Join(fields)}, nil
 }

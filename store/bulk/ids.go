@@ -109,7 +109,7 @@ func (ids *IDs) take(row *Row) (id any, there bool) {
 	case *cells.Row:
 		if at := ids.column(record.Header); at >= 0 {
 			id, there = record.Value(at), true
-			row.Record = &cells.Row{Header: ids.rest, Line: record.Line, Spans: record.Spans}
+			row.Record = &cells.Row{Header: ids.rest, Line: record.Line, Ends: record.Ends}
 		}
 	}
 	return id, there

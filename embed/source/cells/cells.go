@@ -71,17 +71,23 @@ func (h *Header) Without(column int) *Header {
 	return NewHeader(columns)
 }
 
-// Span is where a cell's value stands in the text of its row.
-type Span struct {
-	From, To uint32
-	plain    bool // is known to be
-}
+// MaxLine is how long the text of a row may be.
+const MaxLine = 1<<31 - 1
+
+// End is where a cell ends in the text of its row. The next one begins one byte further.
+type End uint32
+
+// plainEnd is part of the end of a cell that is known to be as IsPlain says.
+const plainEnd End = MaxLine + 1
+
+// At is where that is.
+func (e End) At() int { return int(e &^ plainEnd) }
 
 // IsPlain tells whether the cell is known to be as IsPlain says.
-func (s Span) IsPlain() bool { return s.plain }
+func (e End) IsPlain() bool { return e&plainEnd != 0 }
 
-// Cut appends the cells of a line, which commas part.
-func Cut(spans []Span, line string) []Span {
+// Cut appends the ends of the cells of a line, which commas part.
+func Cut(ends []End, line string) []End {
 	for from := 0; ; {
 		to := from + plainLength(line[from:])
 		plain := to > from && (to == len(line) || line[to] == ',')
@@ -92,18 +98,35 @@ func Cut(spans []Span, line string) []Span {
 				to = len(line)
 			}
 		}
-		spans = append(spans, Span{uint32(from), uint32(to), plain})
+		end := End(to)
+		if plain {
+			end |= plainEnd
+		}
+		ends = append(ends, end)
 		if from = to + 1; to == len(line) {
-			return spans
+			return ends
 		}
 	}
+}
+
+// Join is the row of cells that were cut otherwise.
+func Join(texts []string) Row {
+	row := Row{Line: strings.Join(texts, ","), Ends: make([]End, len(texts))}
+	to := -1
+	for i, text := range texts {
+		to += 1 + len(text)
+		if row.Ends[i] = End(to); IsPlain(text) {
+			row.Ends[i] |= plainEnd
+		}
+	}
+	return row
 }
 
 // Row is one record. It does not change.
 type Row struct {
 	Header *Header
-	Line   string // the row's text, of at most 4 GiB
-	Spans  []Span // within it, one for each column of the header
+	Line   string // the row's text, of at most MaxLine bytes
+	Ends   []End  // of the cells in it, one for each column of the header
 }
 
 // Check tells whether the row has a cell for each column of its header.
@@ -111,17 +134,23 @@ func (r *Row) Check() error {
 	if r == nil || r.Header == nil {
 		return errors.New("a row without a header")
 	}
-	if len(r.Spans) != len(r.Header.columns) {
-		return fmt.Errorf("a row of %d cells, its header has %d columns", len(r.Spans), len(r.Header.columns))
+	if len(r.Ends) != len(r.Header.columns) {
+		return fmt.Errorf("a row of %d cells, its header has %d columns", len(r.Ends), len(r.Header.columns))
 	}
 	return nil
 }
 
 // Cell is the text of a cell, "" if its value is missing.
-func (r *Row) Cell(i int) string { return r.Line[r.Spans[i].From:r.Spans[i].To] }
+func (r *Row) Cell(i int) string {
+	from := 0
+	if i > 0 {
+		from = r.Ends[i-1].At() + 1
+	}
+	return r.Line[from:r.Ends[i].At()]
+}
 
 // IsPlain is IsPlain of a cell.
-func (r *Row) IsPlain(i int) bool { return r.Spans[i].plain || IsPlain(r.Cell(i)) }
+func (r *Row) IsPlain(i int) bool { return r.Ends[i].IsPlain() || IsPlain(r.Cell(i)) }
 
 // Value is the value of a cell: nil, a string, an int64 or float64, or a bool. Text that
 // is not of the column's kind is a string.
@@ -145,7 +174,7 @@ func (r *Row) Value(i int) any {
 
 // Map is the record as a map. A missing value is nil in it.
 func (r *Row) Map() map[string]any {
-	m := make(map[string]any, len(r.Spans))
+	m := make(map[string]any, len(r.Ends))
 	for i, c := range r.Header.columns {
 		if c.Kind != Skipped {
 			m[c.Name] = r.Value(i)

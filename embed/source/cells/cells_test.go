@@ -14,7 +14,7 @@ import (
 
 func Example() {
 	header := cells.NewHeader([]cells.Column{{Name: "city", Kind: cells.Text}, {Name: "age", Kind: cells.Number}})
-	row := &cells.Row{Header: header, Line: "Oslo,31", Spans: cells.Cut(nil, "Oslo,31")}
+	row := &cells.Row{Header: header, Line: "Oslo,31", Ends: cells.Cut(nil, "Oslo,31")}
 	fmt.Println(row.Cell(0), row.Map())
 	// Output: Oslo map[age:31 city:Oslo]
 }
@@ -56,13 +56,29 @@ func TestCut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := rapid.SliceOfN(rapid.StringOfN(rapid.RuneFrom([]rune("0019.-e x")), 0, 9, -1), 1, 6).Draw(t, "cells")
 		row := &cells.Row{Line: strings.Join(want, ",")}
-		row.Spans = cells.Cut(nil, row.Line)
-		if len(row.Spans) != len(want) {
-			t.Fatalf("%q: %d cells", row.Line, len(row.Spans))
+		row.Ends = cells.Cut(nil, row.Line)
+		if len(row.Ends) != len(want) {
+			t.Fatalf("%q: %d cells", row.Line, len(row.Ends))
 		}
 		for i, cell := range want {
-			if row.Cell(i) != cell || row.Spans[i].IsPlain() != cells.IsPlain(cell) || row.IsPlain(i) != cells.IsPlain(cell) {
+			if row.Cell(i) != cell || row.Ends[i].IsPlain() != cells.IsPlain(cell) || row.IsPlain(i) != cells.IsPlain(cell) {
 				t.Errorf("%q: cell %d is %q, plain %t", row.Line, i, row.Cell(i), row.IsPlain(i))
+			}
+		}
+		if joined := cells.Join(want); !reflect.DeepEqual(&joined, row) {
+			t.Errorf("%q: joined to %v, cut to %v", want, joined, row)
+		}
+	})
+}
+
+// Cells may hold what parts them.
+func TestJoin(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := rapid.SliceOf(rapid.StringOf(rapid.RuneFrom([]rune("1,\"é\n")))).Draw(t, "cells")
+		row := cells.Join(want)
+		for i, cell := range want {
+			if row.Cell(i) != cell || row.Ends[i].IsPlain() != cells.IsPlain(cell) {
+				t.Errorf("%q: cell %d is %q, plain %t", want, i, row.Cell(i), row.Ends[i].IsPlain())
 			}
 		}
 	})
@@ -71,7 +87,7 @@ func TestCut(t *testing.T) {
 func TestRow(t *testing.T) {
 	header := cells.NewHeader([]cells.Column{{"id", cells.Number}, {"", cells.Skipped}, {"ok", cells.Boolean}, {"x", cells.Number}, {"odd", cells.Number}, {"t", cells.Text}})
 	row := &cells.Row{Header: header, Line: "8,?,TRUE,1e3,x,"}
-	row.Spans = cells.Cut(nil, row.Line)
+	row.Ends = cells.Cut(nil, row.Line)
 	want := map[string]any{"id": int64(8), "ok": true, "x": 1000.0, "odd": "x", "t": nil}
 	if got := row.Map(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -83,7 +99,7 @@ func TestRow(t *testing.T) {
 	if header.Len() != 5 || header.Index("t") != 5 || header.Index("") != -1 || header.Index("y") != -1 {
 		t.Errorf("%d columns, t at %d", header.Len(), header.Index("t"))
 	}
-	rest := &cells.Row{header.Without(0), row.Line, row.Spans}
+	rest := &cells.Row{header.Without(0), row.Line, row.Ends}
 	delete(want, "id")
 	if got := rest.Map(); !reflect.DeepEqual(got, want) || header.Index("id") != 0 {
 		t.Errorf("got %v, want %v", got, want)
