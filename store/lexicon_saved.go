@@ -192,6 +192,7 @@ func (c *Collection) fillLexicon() error {
 			return err
 		}
 	}
+	l.index.Compact() // so that the records alone decide, not the steps they were read in
 	c.warnOfDamage()
 	return nil
 }

@@ -157,15 +157,11 @@ func TestLexiconSnapshots(t *testing.T) {
 		"of too few":       saved(func(_ *index.Header, x *lexical.Index) { x.Delete(9) }),
 		"of too many":      saved(func(_ *index.Header, x *lexical.Index) { x.Put(lexical.Document{Slot: 3}) }),
 		"of another engine": func(t *testing.T, path string) {
-			flat, err := index.Flat.New(index.Config{Dim: 3})
+			h, x, err := c.readLexicon()
 			if err != nil {
 				t.Fatal(err)
 			}
-			hash, err := lexiconHash(c.Config().Source)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := writeFile(path, func(f *os.File) error { return index.Save(f, index.Header{ModelHash: hash}, flat) }); err != nil {
+			if err := writeFile(path, func(f *os.File) error { return index.Save(f, h, ofAnother{x.State()}) }); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -190,6 +186,11 @@ func TestLexiconSnapshots(t *testing.T) {
 		})
 	}
 }
+
+// ofAnother is a body that another engine says is its own.
+type ofAnother struct{ lexical.State }
+
+func (ofAnother) Engine() string { return "another" }
 
 // newerFormat is a snapshot that says it is of a format to come.
 func newerFormat(b []byte) []byte {
@@ -265,10 +266,13 @@ func TestLexiconIsSavedInTime(t *testing.T) {
 		mustUpsert(t, c, Point{ID: NumID(uint64(i)), Record: texts[i] + " " + lexiconQuery})
 	}
 	gen := c.active.Load()
-	for deadline := time.Now().Add(10 * time.Second); gen.tail.size() > 0 || gen.unsavedChanges() >= 4; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); gen.tail.size() > 0 || gen.unsavedChanges() >= 4 || c.lexicon.saving.Load(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the index was never saved")
 		}
+	}
+	if n := c.lexicon.unsavedChanges(); n != 15 {
+		t.Errorf("%d changes are not saved, want 15", n)
 	}
 	c.lexicon.index.Compact()
 	want := lexicalScores(t, c)

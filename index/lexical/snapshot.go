@@ -170,15 +170,19 @@ func (d *decoder) uvarint(most uint64) uint64 {
 	return v
 }
 
-// bytes reads n bytes.
+// bytes reads n bytes. It takes the memory for all of them at once where the body is known
+// to be that long, else as they arrive.
 func (d *decoder) bytes(n uint64) []byte {
-	var b []byte
-	for left := n; left > 0 && d.err == nil; {
-		part := int(min(left, chunk))
+	part := min(n, chunk)
+	if n <= uint64(d.size) {
+		part = n
+	}
+	b := make([]byte, 0, part)
+	for left := n; left > 0 && d.err == nil; left -= part {
+		part = min(part, left)
 		from := len(b)
-		b = slices.Grow(b, part)[:from+part]
+		b = slices.Grow(b, int(part))[:from+int(part)]
 		d.into(b[from:])
-		left -= uint64(part)
 	}
 	return b
 }

@@ -207,7 +207,11 @@ func body(count uint64, postings ...byte) []byte {
 
 func TestDecodeRefusesPostings(t *testing.T) {
 	for _, good := range [][]byte{body(2, 1, 1), body(2, 0, 9, 0, 255), body(1, 3), body(1, 0x83, 0)} {
-		decoded(t, good).Scores(nil, []lexical.Term{{ID: 7, Weight: 1}})
+		x := decoded(t, good)
+		x.Scores(nil, []lexical.Term{{ID: 7, Weight: 1}})
+		if _, err := x.Audit(); !errors.Is(err, index.ErrCorrupt) { // the lengths are those of no terms
+			t.Errorf("audit: %v, want ErrCorrupt", err)
+		}
 	}
 	overlong := slices.Repeat([]byte{0x80}, 10)
 	for name, bad := range map[string][]byte{
