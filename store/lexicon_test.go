@@ -146,7 +146,7 @@ func TestLexiconSnapshots(t *testing.T) {
 		"header flipped":    edited(func(b []byte) []byte { b[70] ^= 1; return b }),
 		"body flipped":      edited(func(b []byte) []byte { b[len(b)/2] ^= 1; return b }),
 		"end flipped":       edited(func(b []byte) []byte { b[len(b)-1] ^= 1; return b }),
-		"of another format": edited(func(b []byte) []byte { return newerFormat(b) }),
+		"of another format": edited(newerFormat),
 		"of another source": saved(func(h *index.Header, _ *lexical.Index) {
 			h.ModelHash, _ = lexiconHash(source.Text{Vocabulary: 9, Meaning: .5})
 		}),

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -135,6 +136,46 @@ func TestStateStays(t *testing.T) {
 			t.Fatal("a state encodes otherwise after the index has changed")
 		}
 	})
+}
+
+// What is saved beside writers and searches is the index as it was at one moment: each
+// slot's document is one that was put.
+func TestStateBesideWriters(t *testing.T) {
+	x := lexical.New()
+	terms := func(version uint32) []lexical.Term {
+		return []lexical.Term{{ID: version % 7, Weight: 1}, {ID: 7 + version%11, Weight: 2}, {ID: 18 + version, Weight: 3}}
+	}
+	const versions = 600
+	known := make(map[uint64]bool)
+	for v := range uint32(versions) {
+		known[lexical.Fingerprint(terms(v))] = true
+	}
+	var busy sync.WaitGroup
+	for w := range uint32(2) {
+		busy.Go(func() {
+			for v := range uint32(versions) {
+				slot := 2*(v%20) + w
+				if v%5 == 0 {
+					x.Delete(slot)
+				} else {
+					x.Put(lexical.Document{Slot: slot, Terms: terms(v)})
+				}
+				x.Scores(nil, terms(v))
+			}
+		})
+	}
+	for range 50 {
+		prints, err := decoded(t, encoded(t, x)).Audit()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for slot, print := range prints {
+			if print != 0 && !known[print] {
+				t.Fatalf("slot %d holds what was never put", slot)
+			}
+		}
+	}
+	busy.Wait()
 }
 
 // sample is an index with replaced and deleted documents, and terms of all weights.
