@@ -43,7 +43,8 @@ type Collection struct {
 	slots atomic.Int64
 	// readOnly is set once what is on disk is in doubt.
 	readOnly atomic.Bool
-	// holds counts the generations being made, which need the change log whole.
+	// holds counts the generations and snapshots of terms being made, which need the
+	// change log whole.
 	holds atomic.Int32
 
 	// writeMu is held while a group is committed and published, and by what

@@ -232,6 +232,8 @@ func (c *Collection) saveLexicon() error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return wrapped(err)
 	}
+	c.holds.Add(1) // until the snapshot is there, nothing tells how far back the log is needed
+	defer c.holds.Add(-1)
 	state, applied, unsaved := c.lexicon.state()
 	if err := writeFile(path, func(f *os.File) error {
 		return index.Save(f, index.Header{ModelHash: hash, AppliedSeq: applied}, state)
