@@ -12,7 +12,7 @@ import (
 )
 
 // A snapshot is a header of headerSize bytes, little-endian, and the body that
-// Index.Encode wrote:
+// Body.Encode wrote:
 //
 //	magic        8 bytes    "LATNTIDX"
 //	format       uint32     1 to 4: from 2 on rows may be codes, from 4 on cells have sketches
@@ -50,25 +50,33 @@ type Header struct {
 	SHA256 [32]byte
 }
 
-// Save writes a snapshot of idx to w: the header, completed from h, and the
-// body. Changes to idx wait until the body is written; searches do not.
+// Body is what a snapshot is of: an Index, or another structure that can be made anew.
+type Body interface {
+	// Engine names what reads the body, in at most 16 bytes.
+	Engine() string
+	// Encode writes the body.
+	Encode(w io.Writer) error
+}
+
+// Save writes a snapshot to w: the header, completed from h, and the body. Changes to an
+// Index wait until it is written; searches do not.
 //
 // The header tells the body's length and hash, which are known last. If w can
 // seek, as a file can, Save writes the body in place and then goes back for the
 // header (so the file must not be open for appending); until then the
 // snapshot is one that Load refuses. Otherwise it builds the body in memory
 // first.
-func Save(w io.Writer, h Header, idx Index) error {
+func Save(w io.Writer, h Header, of Body) error {
 	h.Format = snapshotFormat
-	h.Engine = idx.Engine()
+	h.Engine = of.Engine()
 	if len(h.Engine) == 0 || len(h.Engine) > engineSize {
 		return fmt.Errorf("%w: engine name %q, want 1 to %d bytes", ErrParams, h.Engine, engineSize)
 	}
 	if start, ok := position(w); ok {
-		return saveInPlace(w.(io.WriteSeeker), start, h, idx)
+		return saveInPlace(w.(io.WriteSeeker), start, h, of)
 	}
 	var body bytes.Buffer
-	if err := idx.Encode(&body); err != nil {
+	if err := of.Encode(&body); err != nil {
 		return err
 	}
 	h.Length, h.SHA256 = uint64(body.Len()), sha256.Sum256(body.Bytes())
@@ -79,12 +87,12 @@ func Save(w io.Writer, h Header, idx Index) error {
 	return err
 }
 
-func saveInPlace(w io.WriteSeeker, start int64, h Header, idx Index) error {
+func saveInPlace(w io.WriteSeeker, start int64, h Header, of Body) error {
 	if _, err := w.Write(make([]byte, headerSize)); err != nil {
 		return err
 	}
 	body := &hashWriter{w: w, sum: sha256.New()}
-	if err := idx.Encode(body); err != nil {
+	if err := of.Encode(body); err != nil {
 		return err
 	}
 	h.Length = body.n
@@ -161,10 +169,7 @@ func ReadHeader(r io.Reader) (Header, error) {
 	return h, nil
 }
 
-// Load reads a snapshot that one of the engines wrote and leaves r after it.
-// Nothing is returned of a body whose hash is not verified: that of a file is computed
-// while the body is decoded, for decoders take any bytes; any other body is held in
-// memory first, which grows as data arrives, whatever length the header claims. Load
+// Load reads a snapshot that one of the engines wrote and leaves r after it. It
 // returns ErrFormat for a newer format or an engine not given, and ErrCorrupt for
 // anything that is not, byte for byte, what Save wrote.
 func Load(r io.Reader, engines ...Engine) (Header, Index, error) {
@@ -176,18 +181,28 @@ func Load(r io.Reader, engines ...Engine) (Header, Index, error) {
 	if err != nil {
 		return h, nil, err
 	}
+	idx, err := LoadBody(r, h, engine.Load)
+	return h, idx, err
+}
+
+// LoadBody reads what comes after the header that ReadHeader read of r, and leaves r
+// after it. Nothing is returned of a body whose hash is not verified: that of a file is
+// computed while the body is decoded, so decode must take any bytes; any other body is
+// held in memory first, which grows as data arrives, whatever length the header claims.
+// The reader that decode gets ends where the body does, and has a method Len that tells
+// how many bytes are left. LoadBody returns ErrCorrupt for a body that is truncated or
+// fails its checksum, and else decode's error.
+func LoadBody[T any](r io.Reader, h Header, decode func(body io.Reader) (T, error)) (T, error) {
 	if f, ok := r.(file); ok {
 		if start, ok := position(r); ok {
-			idx, err := loadFile(f, start, h, engine)
-			return h, idx, err
+			return loadFile(f, start, h, decode)
 		}
 	}
 	var body bytes.Buffer
 	if err := verify(io.TeeReader(r, &body), h); err != nil {
-		return h, nil, err
+		return *new(T), err
 	}
-	idx, err := engine.Load(&body)
-	return h, idx, err
+	return decode(&body)
 }
 
 // file can be read in two places at once.
@@ -197,27 +212,25 @@ type file interface {
 }
 
 // loadFile decodes a body that begins at start, while another goroutine verifies it.
-func loadFile(f file, start int64, h Header, engine Engine) (Index, error) {
+func loadFile[T any](f file, start int64, h Header, decode func(body io.Reader) (T, error)) (T, error) {
+	var none T
 	// Arrays are made by the length that is left, so it must be there.
 	switch end, err := f.Seek(0, io.SeekEnd); {
 	case err != nil:
-		return nil, readError(err)
+		return none, readError(err)
 	case uint64(max(0, end-start)) < h.Length:
-		return nil, readError(io.ErrUnexpectedEOF)
+		return none, readError(io.ErrUnexpectedEOF)
 	}
 	if _, err := f.Seek(start, io.SeekStart); err != nil {
-		return nil, readError(err)
+		return none, readError(err)
 	}
 	verified := make(chan error, 1)
 	go func() { verified <- verify(io.NewSectionReader(f, start, int64(h.Length)), h) }()
-	idx, err := engine.Load(&bodyReader{r: f, left: int64(h.Length)})
+	out, err := decode(&bodyReader{r: f, left: int64(h.Length)})
 	if bad := <-verified; bad != nil {
-		return nil, bad
+		return none, bad
 	}
-	if err != nil {
-		return nil, err
-	}
-	return idx, nil
+	return out, err
 }
 
 // verify reads a body and checks its length and hash.

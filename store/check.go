@@ -88,7 +88,8 @@ func (r *CheckReport) note(format string, args ...any) {
 // Check reads the whole collection and verifies it: the pages and checksums of
 // its ground state, that ids, slots, records and counters agree, the checksums
 // of its models, and that the index holds exactly the points, each as the
-// model encodes it, and rows that are kept are those of the records. Writers wait meanwhile. Cost: every record encoded once.
+// model encodes it, and rows and terms that are kept are those of the records. Writers wait
+// meanwhile. Cost: every record encoded once.
 func (c *Collection) Check(ctx context.Context) (*CheckReport, error) {
 	if c.stopped() {
 		return nil, ErrClosed
@@ -122,7 +123,10 @@ func (c *Collection) Check(ctx context.Context) (*CheckReport, error) {
 		return out, err
 	}
 	c.checkRowsFile(ctx, gen, out)
-	return out, c.checkIndex(ctx, gen, out)
+	if err := c.checkIndex(ctx, gen, out); err != nil {
+		return out, err
+	}
+	return out, c.checkLexicon(ctx, out)
 }
 
 // checkRowsFile verifies the file that a generation's rows lie in, if it is there:

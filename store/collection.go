@@ -43,7 +43,8 @@ type Collection struct {
 	slots atomic.Int64
 	// readOnly is set once what is on disk is in doubt.
 	readOnly atomic.Bool
-	// holds counts the generations being made, which need the change log whole.
+	// holds counts the generations and snapshots of terms being made, which need the
+	// change log whole.
 	holds atomic.Int32
 
 	// writeMu is held while a group is committed and published, and by what
@@ -174,7 +175,7 @@ func (c *Collection) start() error {
 		return err
 	}
 	c.lexicon = newLexicon(cfg.Source)
-	if err := c.fillLexicon(); err != nil {
+	if err := c.openLexicon(); err != nil {
 		return err
 	}
 	if err := c.loadActive(active); err != nil {
@@ -186,6 +187,9 @@ func (c *Collection) start() error {
 	c.buildPayloadIndexes()
 	go c.writeLoop()
 	go c.indexLoop()
+	if c.lexiconIsDue() { // it was made anew, which another open need not do
+		c.wakeIndexer()
+	}
 	if cfg.DropOriginals {
 		c.fills.Go(c.shedLoop)
 		c.shed()
@@ -255,6 +259,9 @@ func (c *Collection) close(save bool) error {
 	c.fills.Wait()
 	c.release(c.active.Load())
 	var errs []error
+	if l := c.lexicon; save && l != nil && !c.temporary && l.unsavedChanges() > 0 {
+		errs = append(errs, c.saveLexicon())
+	}
 	if gen := c.active.Load(); save && gen.model != nil && !c.temporary {
 		if err := gen.drain(); err != nil {
 			errs = append(errs, err)

@@ -63,7 +63,8 @@ type Options struct {
 	// Default: silence.
 	Logger *slog.Logger
 	// SnapshotEvery is how many changes the index may run ahead of its
-	// snapshot before one is written. Default 20,000.
+	// snapshot before one is written; for the terms of texts, and rows in a file, it is a
+	// sixteenth of the points where that is more. Default 20,000.
 	SnapshotEvery int
 }
 

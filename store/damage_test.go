@@ -328,6 +328,15 @@ func TestDamagedText(t *testing.T) {
 		t.Fatal(err)
 	}
 	flipValue(t, pointsFile(t, dir), []byte("records/"+fieldBucketPrefix), slotKey(7))
+	if db, err = Open(dir, quiet()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := collection(t, db, "test").Search(ctx, Query{Record: texts[3], Limit: 1}); err != nil {
+		t.Errorf("while its terms are saved: %v", err)
+	}
+	if err := errors.Join(db.Close(), os.Remove(lexiconFile(dir))); err != nil {
+		t.Fatal(err)
+	}
 	c = collection(t, openDB(t, dir, quiet()), "test")
 	for _, space := range []Space{SpaceLexical, SpaceHybrid} {
 		if _, err := c.Search(ctx, Query{Record: texts[3], Space: space}); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "id 7") {

@@ -11,13 +11,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/latentdb/latentdb/index"
 	bolt "go.etcd.io/bbolt"
 )
 
 // Derived files of a generation: the latents in blocks by slot, and a snapshot
-// of the index. Either may be missing or bad; ground state rebuilds both.
+// of the index. Either may be missing or bad; ground state rebuilds both. What is of the
+// collection and no generation is in lexicon_saved.go.
 
 // latentBlock is how many slots share one value of latents.db.
 const latentBlock = 256
@@ -269,7 +271,7 @@ func removeAll(pattern string) error {
 var generationName = regexp.MustCompile(`^gen-[0-9]{6,}$`)
 
 // removeStrays removes what a crash left: the directories of generations that are
-// not kept, and in the others files that were not finished.
+// not kept, and elsewhere files that were not finished.
 func (c *Collection) removeStrays(kept []uint64) error {
 	field := filepath.Join(c.dir, fieldDir(defaultField))
 	entries, err := os.ReadDir(field)
@@ -280,6 +282,8 @@ func (c *Collection) removeStrays(kept []uint64) error {
 		path := filepath.Join(field, e.Name())
 		isKept := slices.ContainsFunc(kept, func(n uint64) bool { return c.generationDir(n) == path })
 		switch {
+		case strings.Contains(e.Name(), temporaryMark):
+			err = errors.Join(err, os.RemoveAll(path))
 		case isKept:
 			err = errors.Join(err, removeAll(filepath.Join(path, "*"+temporaryMark+"*")))
 		case generationName.MatchString(e.Name()):

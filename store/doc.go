@@ -43,10 +43,11 @@
 // goroutine with single points. A search costs the encoder and a walk of the
 // graph, and in input space the reading of a few dozen records. RAM holds the
 // index, about Dim*4 + 200 bytes per point, and of points.db what the
-// operating system caches. Opening reads the index's snapshot; without one,
-// every record is encoded again. Before a fit the feature rows, or of pictures
-// what they are compared by, are in RAM, at 4 bytes a feature, and are read on
-// every open.
+// operating system caches. Opening reads the index's snapshot, and of texts that of
+// their terms, and what changed after them; without the one, every record is encoded
+// again, without the other every text is cut into terms again. Before a fit the feature
+// rows, or of pictures what they are compared by, are in RAM, at 4 bytes a feature, and
+// are made on every open.
 //
 // A filter is answered from its ids and from the payload indexes that
 // CreatePayloadIndex made, in tens of microseconds on 100,000 points; what these

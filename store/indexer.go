@@ -46,6 +46,7 @@ func (c *Collection) indexLoop() {
 			}
 			continue
 		}
+		c.saveLexiconIfDue()
 		if gen.unsavedChanges() >= c.opts.SnapshotEvery {
 			c.trySaving(gen)
 		}

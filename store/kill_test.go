@@ -77,6 +77,15 @@ func stamped(id, version int) Point {
 	return Point{ID: NumID(uint64(id)), Vector: v, Payload: Payload{"version": version}}
 }
 
+// stampedAs is a point of a collection's kind: a text tells its version too.
+func stampedAs(c *Collection, id, version int) Point {
+	p := stamped(id, version)
+	if c.Config().Source.Kind() == "text" {
+		p.Vector, p.Record = nil, fmt.Sprintf("point %d as of version%d, of group%d", id, version, version%7)
+	}
+	return p
+}
+
 // Before a change is sent it is announced with "done" false, after it is
 // acknowledged with true; version 0 is a deletion.
 type ack struct {
@@ -115,7 +124,7 @@ func childWriter(dir, seed string) error {
 		if change.Version == 0 {
 			_, err = c.Delete(ctx, NumID(uint64(id)))
 		} else {
-			err = c.Upsert(ctx, stamped(id, version))
+			err = c.Upsert(ctx, stampedAs(c, id, version))
 		}
 		if err != nil {
 			return err
@@ -131,16 +140,20 @@ func childWriter(dir, seed string) error {
 // must be there, nothing else may be but the one change it was at, and the
 // index must agree with the points.
 func TestKill(t *testing.T) {
-	testKill(t, Config{Source: source.Vector{}, Dim: 3, Rows: RowsDisk})
+	testKill(t, Config{Source: source.Vector{}, Dim: 3, Rows: RowsDisk}, 20)
 }
 
 // TestKillDropping is TestKill where records are given up all along.
 func TestKillDropping(t *testing.T) {
-	testKill(t, Config{Source: source.Vector{}, Dim: 8, Encoder: embed.PCA, DropOriginals: true})
+	testKill(t, Config{Source: source.Vector{}, Dim: 8, Encoder: embed.PCA, DropOriginals: true}, 20)
 }
 
-func testKill(t *testing.T, cfg Config) {
-	rounds := 20
+// TestKillTexts is TestKill with terms that are saved, and found by the change log, all along.
+func TestKillTexts(t *testing.T) {
+	testKill(t, Config{Source: source.Text{}, Dim: 3, Encoder: embed.PCA}, 10)
+}
+
+func testKill(t *testing.T, cfg Config, rounds int) {
 	if testing.Short() {
 		rounds = 5
 	}
@@ -150,7 +163,7 @@ func testKill(t *testing.T, cfg Config) {
 	want := make(map[int]int)
 	var points []Point
 	for id := range killIDs {
-		points = append(points, stamped(id, 1))
+		points = append(points, stampedAs(c, id, 1))
 		want[id] = 1
 	}
 	mustUpsert(t, c, points...)
@@ -208,14 +221,18 @@ func compareKilled(t *testing.T, round int, c *Collection, want map[int]int, pen
 	t.Helper()
 	filled(t, c)
 	for id := range killIDs {
-		points, err := c.Get(ctx, With{Payload: true, Vector: true}, NumID(uint64(id)))
+		points, err := c.Get(ctx, With{Payload: true, Vector: true, Record: true}, NumID(uint64(id)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := 0
 		if len(points) == 1 {
 			got = int(points[0].Payload["version"].(int64))
-			v, off := stamped(id, got).Vector, 0.0
+			want := stampedAs(c, id, got)
+			if text, ok := points[0].Record.(string); ok && text != want.Record {
+				t.Errorf("round %d: point %d has the payload of version %d and another text", round, id, got)
+			}
+			v, off := want.Vector, 0.0
 			if gen := c.active.Load(); gen.latentOnly {
 				kept, err := c.ReconstructRecords(ctx, v)
 				if err != nil {

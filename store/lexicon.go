@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/latentdb/latentdb/embed/source"
 	"github.com/latentdb/latentdb/index/lexical"
@@ -18,6 +19,14 @@ import (
 type lexicon struct {
 	spec  source.Lexical
 	index *lexical.Index
+
+	// following is held while the index changes, or is copied with what is below. No
+	// search waits for it.
+	following sync.Mutex
+	applied   uint64 // the last change that the index holds
+	unsaved   int    // changes since the snapshot
+	saving    atomic.Bool
+
 	// damaged are the slots whose records have no terms, and why, until they are replaced.
 	mu      sync.Mutex
 	damaged map[uint32]error
@@ -67,26 +76,44 @@ func (l *lexicon) prepare(points []preparedPoint) error {
 	return nil
 }
 
-// follow enters what became of slots.
-func (l *lexicon) follow(changed map[uint32]slotChange) {
-	if l == nil || len(changed) == 0 {
+// follow enters what became of slots: by that the index reaches a change.
+func (l *lexicon) follow(changed map[uint32]slotChange, seq uint64) {
+	if l == nil {
 		return
 	}
 	documents, gone := make([]lexical.Document, 0, len(changed)), []uint32(nil)
-	for slot, ch := range changed {
-		if ch.point == nil {
+	for _, slot := range slices.Sorted(maps.Keys(changed)) {
+		if point := changed[slot].point; point == nil {
 			gone = append(gone, slot)
 		} else {
-			documents = append(documents, lexical.Document{Slot: slot, Terms: ch.point.terms})
+			documents = append(documents, lexical.Document{Slot: slot, Terms: point.terms})
 		}
 	}
-	l.index.Delete(gone...)
-	l.index.Put(documents...)
+	l.enter(documents, gone, nil, seq)
+}
+
+// enter gives slots terms, or takes them out. failed are those of the latter whose records
+// have no terms.
+func (l *lexicon) enter(documents []lexical.Document, gone []uint32, failed map[uint32]error, seq uint64) {
+	l.following.Lock()
+	defer l.following.Unlock()
+	l.applied = seq
+	l.unsaved += len(documents) + len(gone)
+	if len(gone) > 0 {
+		l.index.Delete(gone...)
+	}
+	if len(documents) > 0 {
+		l.index.Put(documents...)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for slot := range changed {
+	for _, d := range documents {
+		delete(l.damaged, d.Slot)
+	}
+	for _, slot := range gone {
 		delete(l.damaged, slot)
 	}
+	maps.Copy(l.damaged, failed)
 }
 
 // whole tells whether every record has its terms: if not, the reason of the first.
@@ -105,56 +132,4 @@ func (l *lexicon) bytes() int64 {
 		return 0
 	}
 	return l.index.Bytes()
-}
-
-// fillLexicon enters the terms of all records. Nobody writes yet. A record that is damaged
-// must not keep the database from opening: whoever searches by terms is told. Cost: some
-// tens of microseconds a short text, on each core.
-func (c *Collection) fillLexicon() error {
-	if c.lexicon == nil {
-		return nil
-	}
-	next := []byte{0, 0, 0, 0}
-	for next != nil {
-		if err := c.view(func(g *ground) (err error) {
-			next, err = c.lexicon.fillFrom(g, next, c.opts.Workers)
-			return err
-		}); err != nil {
-			return err
-		}
-	}
-	for slot, err := range c.lexicon.damaged {
-		c.log.Warn("a record has no terms", "slot", slot, "error", err)
-	}
-	return nil
-}
-
-// fillFrom enters the terms of some records from a key on, and gives the key to go on from.
-func (l *lexicon) fillFrom(g *ground, from []byte, workers int) (next []byte, err error) {
-	var slots []uint32
-	var entries []slotEntry
-	next, err = g.entriesFrom(from, func(slot uint32, e slotEntry) {
-		slots, entries = append(slots, slot), append(entries, e)
-	})
-	records, failed := make([]storedPoint, len(slots)), make([]error, len(slots))
-	for i := range slots {
-		records[i], failed[i] = g.content(slots[i], entries[i])
-	}
-	documents := make([]lexical.Document, len(slots))
-	inParallel(workers, len(slots), func(i int) {
-		documents[i].Slot = slots[i]
-		if failed[i] == nil {
-			documents[i].Terms, failed[i] = l.terms(records[i].data)
-		}
-	})
-	whole := documents[:0]
-	for i, err := range failed {
-		if err != nil {
-			l.damaged[slots[i]] = fmt.Errorf("%w: terms of id %s: %v", ErrCorrupt, entries[i].id, err)
-		} else {
-			whole = append(whole, documents[i])
-		}
-	}
-	l.index.Put(whole...)
-	return next, err
 }

@@ -237,13 +237,17 @@ func (c *Collection) newIndex(gen *generation, engine index.Engine) (index.Index
 	return idx, nil
 }
 
-// forgetChanges trims the change log to what some kept generation still needs.
+// forgetChanges trims the change log to what some kept generation, or the snapshot of
+// terms, still needs.
 // The caller holds gen.indexer.mu.
 func (c *Collection) forgetChanges(gen *generation) error {
 	if c.holds.Load() > 0 {
 		return nil
 	}
 	keep := gen.indexer.applied
+	if applied, ok := savedSeq(c.lexiconPath()); ok {
+		keep = min(keep, applied)
+	}
 	if err := c.view(func(g *ground) error {
 		for _, n := range g.generations() {
 			if n == gen.number {

@@ -22,7 +22,7 @@ func (c *Collection) show(group []*request, w *writer) *generation {
 	defer c.showing.Add(1)
 	gen := c.active.Load()
 	c.ids.follow(w.changed)
-	c.lexicon.follow(w.changed)
+	c.lexicon.follow(w.changed, w.seq)
 	c.recent.add(w.changed)
 	c.points.Store(int64(w.points))
 	c.slots.Store(int64(w.nextSlot))

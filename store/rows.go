@@ -227,15 +227,19 @@ func (c *Collection) lastChange() (seq uint64, err error) {
 	return seq, err
 }
 
-// rowsShare is which share of the rows must have changed for a file of them to be
+// wholeShare is which share of the points must have changed for a file of them to be
 // written anew, in whole.
-const rowsShare = 16
+const wholeShare = 16
+
+// worthWriting tells whether so many changes are worth a file of all points.
+func (c *Collection) worthWriting(changes int64) bool {
+	return changes >= max(int64(c.opts.SnapshotEvery), c.points.Load()/wholeShare)
+}
 
 // rowsDue tells whether so many rows changed since the file was written that a new one
 // is worth it: reading them again on open, and the memory they take, are not.
 func (c *Collection) rowsDue(gen *generation) bool {
-	return gen.file != nil && gen.file.full.Load() &&
-		gen.file.changes.Load() >= max(int64(c.opts.SnapshotEvery), c.points.Load()/rowsShare)
+	return gen.file != nil && gen.file.full.Load() && c.worthWriting(gen.file.changes.Load())
 }
 
 // saveRowsIfDue writes the rows in the background: no point waits for it.

@@ -17,7 +17,7 @@ const (
 	// hybridRounds is how often it doubles them at most.
 	hybridRounds = 4
 	// engineLexical is the inverted index's name in explanations.
-	engineLexical = "lexical"
+	engineLexical = lexical.Engine
 )
 
 // byTerms tells whether the query's terms are part of the score.

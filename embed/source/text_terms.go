@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Term is one term of a record: its hashed id and how often it occurs.
@@ -25,6 +27,10 @@ type Lexical interface {
 	// Terms appends a stored record's terms to dst, distinct, ascending by id.
 	Terms(dst []Term, stored []byte) ([]Term, error)
 }
+
+// TermsForm names how this version makes terms. What was made of terms under another name
+// has to be made anew: so it must change whenever any record's terms do.
+const TermsForm = "terms 1, unicode " + unicode.Version + ", normalised by " + norm.Version
 
 const (
 	// Lengths in characters of the pieces of words that are terms.

@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -114,6 +115,23 @@ func TestTermsNeverChange(t *testing.T) {
 		if got := textTerms(t, text); !slices.Equal(got, want) {
 			t.Errorf("%q: got %#v, want %v", text, got, want)
 		}
+	}
+}
+
+// TestTermsForm: whoever makes other terms of a text has to give them another form, so
+// that what was made of the former is made anew.
+func TestTermsForm(t *testing.T) {
+	sum := sha256.New()
+	for _, text := range []string{
+		"Ünïcode & ﬁne prints, 12:45 o'clock!", "漢字かなカナ 한국어", "ภาษาไทย ລາວ", "нет ΐδρα", "नमस्ते السلام", "a1b2 co-operate 🙂", "the the the cat",
+	} {
+		for _, term := range textTerms(t, text) {
+			fmt.Fprintf(sum, "%08x %.5f\n", term.ID, term.Count)
+		}
+	}
+	const want = "70d1aed775663004"
+	if got := fmt.Sprintf("%x", sum.Sum(nil)[:8]); got != want {
+		t.Errorf("under the form %q the terms come to %s, they were %s", source.TermsForm, got, want)
 	}
 }
 

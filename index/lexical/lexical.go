@@ -56,7 +56,8 @@ type Index struct {
 
 // postings are the documents that have a term, and how much of it.
 type postings struct {
-	data []byte
+	data []byte // only ever appended to
+	id   uint32 // the term's
 	next uint32 // the least document that may follow
 	// count is how many documents have the term, weight its inverse document frequency as
 	// of the last time that terms were weighed.
@@ -145,7 +146,7 @@ func (x *Index) add(d Document) {
 		if !known {
 			place = uint32(len(x.lists))
 			x.terms[t.ID] = place
-			x.lists = append(x.lists, postings{weight: inverseFrequency(max(x.weighed, 1), 1)})
+			x.lists = append(x.lists, postings{id: t.ID, weight: inverseFrequency(max(x.weighed, 1), 1)})
 		}
 		list := &x.lists[place]
 		before := len(list.data)
@@ -154,12 +155,17 @@ func (x *Index) add(d Document) {
 		x.size += len(list.data) - before
 		square += squared(float64(list.weight) * float64(steps))
 	}
-	if missing := int(d.Slot) + 1 - len(x.docs); missing > 0 {
-		x.docs = append(x.docs, make([]uint32, missing)...)
-	}
+	x.reach(d.Slot)
 	x.slots, x.norms = append(x.slots, d.Slot), append(x.norms, inverse(square))
 	x.docs[d.Slot] = doc + 1
 	x.live++
+}
+
+// reach makes docs reach a slot.
+func (x *Index) reach(slot uint32) {
+	if missing := int(slot) + 1 - len(x.docs); missing > 0 {
+		x.docs = append(x.docs, make([]uint32, missing)...)
+	}
 }
 
 // weigh works out the weights of terms, and with them the lengths of documents.
@@ -196,13 +202,9 @@ func (x *Index) compact() {
 	x.slots, x.norms = slices.Clip(x.slots[:kept]), slices.Clip(x.norms[:kept])
 	x.size = 0
 	lists := x.lists[:0]
-	moved := make(map[uint32]uint32, len(x.terms))
-	from := make([]uint32, len(x.lists)) // term ids by place
-	for id, place := range x.terms {
-		from[place] = id
-	}
-	for place, old := range x.lists {
-		fresh := postings{weight: old.weight}
+	x.terms = make(map[uint32]uint32, len(x.terms)) // a map never gives back what it took
+	for _, old := range x.lists {
+		fresh := postings{id: old.id, weight: old.weight}
 		old.each(func(doc uint32, steps byte) {
 			if n := number[doc]; n != nobody {
 				fresh.add(n, steps)
@@ -210,13 +212,13 @@ func (x *Index) compact() {
 		})
 		if fresh.count > 0 {
 			fresh.data = slices.Clip(fresh.data)
-			moved[from[place]] = uint32(len(lists))
+			x.terms[fresh.id] = uint32(len(lists))
 			lists = append(lists, fresh)
 			x.size += len(fresh.data)
 		}
 	}
 	clear(x.lists[len(lists):])
-	x.lists, x.terms = lists, moved
+	x.lists = lists
 }
 
 // inverseFrequency is the weight of a term that count of n documents have: as smoothed

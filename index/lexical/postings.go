@@ -65,3 +65,31 @@ func (p *postings) addTo(scores []float32, weight float32) {
 		doc++
 	}
 }
+
+// sound tells whether bytes from outside are postings of as many documents as count says,
+// one at least and all of them below documents, and finds where the next would follow.
+func (p *postings) sound(documents uint32) bool {
+	doc, count := uint64(0), uint32(0)
+	for at := 0; at < len(p.data); {
+		gap, n := uint64(p.data[at]), 1
+		if gap >= 0x80 {
+			if gap, n = binary.Uvarint(p.data[at:]); n <= 0 {
+				return false
+			}
+		}
+		at += n
+		if gap&1 == 0 {
+			if at == len(p.data) || p.data[at] == 0 {
+				return false
+			}
+			at++
+		}
+		if doc += gap >> 1; doc >= uint64(documents) {
+			return false
+		}
+		doc++
+		count++
+	}
+	p.next = uint32(doc)
+	return count > 0 && count == p.count
+}
