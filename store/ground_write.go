@@ -82,6 +82,16 @@ func (w *writer) allocate() (uint32, error) {
 	return slot, nil
 }
 
+// admit gives a new id a slot.
+func (w *writer) admit(id ID) (uint32, error) {
+	slot, err := w.allocate()
+	if err != nil {
+		return 0, err
+	}
+	w.points++
+	return slot, w.ids.Put(id.key(), slotKey(slot))
+}
+
 // upsert writes one point. A record that is the same byte for byte is left
 // alone: then only the payload changes, and no latent with it. That cannot be told of a
 // record that was given up, which is written anew.
@@ -95,14 +105,8 @@ func (w *writer) upsert(p *preparedPoint) error {
 		if err == nil && bytes.Equal(same, p.record) {
 			return w.replacePayload(slot, p.payload)
 		}
-	} else {
-		if slot, err = w.allocate(); err != nil {
-			return err
-		}
-		if err := w.ids.Put(p.id.key(), slotKey(slot)); err != nil {
-			return err
-		}
-		w.points++
+	} else if slot, err = w.admit(p.id); err != nil {
+		return err
 	}
 	w.seq++
 	entry := sealed(seqKey(w.seq), p.id.key())

@@ -40,6 +40,10 @@ type machine struct {
 	points map[ID]modelPoint
 	// drops tells that the collection gives its records up.
 	drops bool
+	// undo is the last deduplication that removed anything and can be undone, and removed
+	// what it took out.
+	undo    uint64
+	removed map[ID]modelPoint
 }
 
 // TestModel carries out random operations under random options on a collection
@@ -73,6 +77,7 @@ func TestModel(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"upsert": m.upsert, "delete": m.delete, "deleteWhere": m.deleteWhere, "payload": m.payload,
+			"deduplicate": m.deduplicate, "undo": m.undoDeduplicate,
 			"index": m.index, "dropIndex": m.dropIndex,
 			"get": m.get, "scroll": m.scroll, "count": m.count, "exact": m.searchExact, "search": m.search,
 			"fit": m.fit, "shed": m.shed, "activate": m.activate, "reopen": m.reopen, "reopenRebuilt": m.reopenRebuilt,
@@ -303,6 +308,7 @@ func (m *machine) answer(t *rapid.T, q Query, want int) []Hit {
 }
 
 func (m *machine) fit(t *rapid.T) {
+	defer m.forgetUndo(m.c.active.Load())
 	_, err := m.c.Fit(ctx, &FitOptions{Epochs: 1, Seed: rapid.Uint64Range(1, 3).Draw(t, "seed")})
 	switch {
 	case m.drops && len(m.models(t)) > 1:
@@ -346,6 +352,7 @@ func (m *machine) activate(t *rapid.T) {
 		}
 		return
 	}
+	defer m.forgetUndo(m.c.active.Load())
 	n := rapid.SampledFrom(models).Draw(t, "model").Generation
 	if err := m.c.Activate(ctx, n); err != nil && !errors.Is(err, ErrNotFound) {
 		t.Fatal(err)
