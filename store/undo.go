@@ -111,12 +111,9 @@ func (c *Collection) prepareUndo(id uint64, next *[]byte, bad *error) (*request,
 	return r, r.adoptRestored(r.generation)
 }
 
-// adoptRestored makes the rows of points that are put back by a generation. Where that is
-// another than they were removed under, they are gone.
+// adoptRestored makes the rows of points that are to be put back by a generation. Where that
+// is another than they were removed under, nothing is put back; latents are all of one model.
 func (r *request) adoptRestored(active *generation) error {
-	if active.number != r.generation.number {
-		return errNoUndo(r.restore.undo)
-	}
 	r.generation = active
 	if active.fitted == nil {
 		return nil // the front end is fitted when they are published

@@ -4,9 +4,38 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"testing"
 
 	"pgregory.net/rapid"
 )
+
+// TestModelUndo is TestModel among copies, with little but deduplications and their undoing.
+func TestModelUndo(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		withMachine(t, func(m *machine) map[string]func(*rapid.T) {
+			m.upsert(t)
+			return map[string]func(*rapid.T){
+				"upsert": m.upsert, "copy": m.copy, "copies": m.copy, "deduplicate": m.deduplicate, "undo": m.undoDeduplicate,
+				"index": m.index, "count": m.count, "search": m.searchExact, "fit": m.fit, "reopen": m.reopen,
+			}
+		})
+	})
+}
+
+// copy gives ids, which may be new, the vector of a point that is there.
+func (m *machine) copy(t *rapid.T) {
+	of, ok := m.points[rapid.SampledFrom(modelIDs).Draw(t, "of")]
+	if !ok {
+		return
+	}
+	for _, id := range drawIDs(t) {
+		p := modelPoint{of.vector, drawPayload(t)}
+		if err := m.c.Upsert(ctx, Point{ID: id, Vector: p.vector, Payload: p.payload}); err != nil {
+			t.Fatal(err)
+		}
+		m.points[id] = p
+	}
+}
 
 // forgetUndo follows a switch of generations, if there was one.
 func (m *machine) forgetUndo(before *generation) {

@@ -315,6 +315,35 @@ func TestUndoOvertaken(t *testing.T) {
 	}
 }
 
+// TestUndoOfAnotherGeneration takes what a version left there that knows of no undo and
+// switched generations.
+func TestUndoOfAnotherGeneration(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), vectorConfig())
+	mustUpsert(t, c, withDuplicates()...)
+	var id uint64
+	if err := c.update(func(tx *bolt.Tx) error {
+		g, err := groundOf(tx)
+		if err != nil {
+			return err
+		}
+		w := newWriter(g, &c.payloadIndexes)
+		id = w.seq
+		points, err := w.beginUndo(7, id)
+		if err != nil {
+			return err
+		}
+		return points.Put(NumID(5000).key(), encodeUndo(keptRecord, sealed([]byte{1, 2, 3}), nil))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.UndoDeduplicate(ctx, id); !errors.Is(err, ErrNotFound) {
+		t.Errorf("%v, want ErrNotFound", err)
+	}
+	done := mustDeduplicate(t, c, DuplicateQuery{})
+	mustUndo(t, c, done.Undo)
+	gone(t, c, id)
+}
+
 // changeUndo changes what is kept by bbolt's own means.
 func (c *Collection) changeUndo(f func(*undoable) error) error {
 	return c.update(func(tx *bolt.Tx) error {
