@@ -16,7 +16,7 @@ func TestModelUndo(t *testing.T) {
 			m.upsert(t)
 			return map[string]func(*rapid.T){
 				"upsert": m.upsert, "copy": m.copy, "copies": m.copy, "deduplicate": m.deduplicate, "undo": m.undoDeduplicate,
-				"index": m.index, "count": m.count, "search": m.searchExact, "fit": m.fit, "reopen": m.reopen,
+				"index": m.index, "count": m.count, "search": m.searchExact, "fit": m.fit,
 			}
 		})
 	})
