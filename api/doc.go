@@ -67,7 +67,12 @@
 //	POST   …/points/outliers               {"limit", "filter", "with_parts"}, or {"records" | "vectors"}
 //	POST   …/points/duplicates             {"threshold", "filter", "between", "keep", "limit"}; keep is
 //	                                       first, newest, longest, central or {"max": key}
-//	POST   …/points/deduplicate            likewise, and "dry_run"
+//	POST   …/points/deduplicate            likewise, and "dry_run", "undo": false to keep nothing of what
+//	                                       is removed; answers "undo", a number
+//	POST   …/points/deduplicate/undo       {"undo"}: puts back what the last deduplication removed, until
+//	                                       another generation is active; answers "restored" and "skipped"
+//	POST   …/points/pairs                  {"pairs": [[id, id]], "threshold", "filter", "between"}: how near
+//	                                       pairs are as duplicates are measured; 100,000 at most
 //	POST   …/points/sample                 {"n", "seed", "like": ids | filter}
 //	POST   …/points/predict                {"key", "ids" | "records" | "vectors", "k", "as": "class" |
 //	                                       "number", "space", "filter"}: the key's value by the nearest

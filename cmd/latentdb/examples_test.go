@@ -118,7 +118,7 @@ func TestHelpExamples(t *testing.T) {
 	}
 	runExample(t, "latentdb fit digits --encoder pca")
 	put(t, "latents.json", []byte(cli("encode", "digits", "--record", "seven.png").stdout))
-	for _, name := range []string{"search", "reconstruct", "outliers", "duplicates", "sample", "predict", "interpolate", "encode", "decode", "report", "index", "export"} {
+	for _, name := range []string{"search", "reconstruct", "outliers", "pairs", "duplicates", "sample", "predict", "interpolate", "encode", "decode", "report", "index", "export"} {
 		if len(examples[name]) == 0 {
 			t.Errorf("%s has no example", name)
 		}
