@@ -135,7 +135,7 @@ func (c *Collection) Write(ctx context.Context, b Batch, noWait bool) (WriteResu
 	if err := ctx.Err(); err != nil {
 		return WriteResult{}, err
 	}
-	r, err := c.prepare(b)
+	r, err := c.prepare(ctx, b)
 	if err != nil {
 		return WriteResult{}, err
 	}
