@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"image"
 	"image/color"
@@ -124,6 +125,39 @@ func TestOutliers(t *testing.T) {
 	c.do("POST", "/collections/v/points/outliers", `{"limit":0}`).refused(400, "limit: is 0; it must be 1 to 10000")
 	c.do("POST", "/collections/v/points/outliers", `{"n":3}`).refused(400, `unknown field "n"`)
 	c.do("POST", "/collections/v/points/outliers", `{"limit":1,"vectors":[[1]]}`).refused(400, "limit")
+}
+
+func TestWatch(t *testing.T) {
+	c := newClient(t, Config{})
+	latent := `{"source":{"kind":"vector"},"watch":{"field":"odd","cut":0.9},"auto_fit":{"enabled":false}}`
+	c.do("PUT", "/collections/w", `{"latent":`+latent+`}`).result(nil)
+	var info struct{ Latent map[string]any }
+	c.do("GET", "/collections/w", nil).result(&info)
+	if fmt.Sprint(info.Latent["watch"]) != "map[cut:0.9 field:odd]" {
+		t.Errorf("described as %v", info.Latent)
+	}
+	again, _ := json.Marshal(object{"latent": object{"source": info.Latent["source"], "watch": info.Latent["watch"]}})
+	c.do("PUT", "/collections/again", string(again)).result(nil)
+	c.do("PUT", "/collections/w/index", `{"field_name":"odd.outlier","field_schema":"bool"}`).result(nil)
+	c.do("PUT", "/collections/w/points", object{"points": numberedPoints(vectors(150, 6, 3))}).result(nil)
+	c.do("PUT", "/collections/w/points", object{"points": []any{object{"id": 1000, "vector": []float32{40, -40, 40, -40, 40, -40}, "payload": object{"odd": "no", "a": 1}}}}).result(nil)
+	var found struct {
+		Points []struct {
+			ID      int
+			Payload map[string]any
+		}
+	}
+	c.do("POST", "/collections/w/points/scroll", `{"filter":{"must":[{"key":"odd.outlier","match":{"value":true}},{"key":"odd.score","range":{"gt":0.9}}]},"with_payload":true}`).result(&found)
+	if len(found.Points) != 1 || found.Points[0].ID != 1000 || found.Points[0].Payload["a"] != 1.0 {
+		t.Errorf("marked: %+v", found)
+	}
+}
+
+func numberedPoints(rows [][]float32) (points []any) {
+	for i, row := range rows {
+		points = append(points, object{"id": i, "vector": row})
+	}
+	return points
 }
 
 func TestDuplicates(t *testing.T) {

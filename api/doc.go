@@ -89,7 +89,7 @@
 //	{"latent": {"source": {"kind": "image", "width": 28, "height": 28}, "distance": "Euclid",
 //	            "dim": "auto", "encoder": "auto", "engine": "auto", "rows": "auto",
 //	            "keep_originals": true, "recall": 0.95, "auto_fit": {"enabled": true, "min_points": 1000, "drift": 1.5},
-//	            "m": 16, "ef_construct": 200}}
+//	            "watch": {"field": "watch", "cut": 0.95}, "m": 16, "ef_construct": 200}}
 //
 // of which only the source is required. The distance goes with vector sources
 // and may stand within the source as well. With "vectors" alone a collection
@@ -105,6 +105,10 @@
 // whether some are still there. Such a collection is fitted once: another fit is refused
 // with 409. It fits by itself only where "auto_fit" says so. Reconstructions of its
 // points tell no parts, and "decoded" in "search" says how candidates were scored.
+//
+// With "watch" each point that is written is scored beside those that are there, and its
+// payload gets {"score", "outlier"} under the field; without a cut the points suggest one.
+// What an upsert brings under that key is dropped. By default nothing is watched.
 //
 // An imported row without an id takes that in its column "id"; what cannot be an
 // id, or is missing where rows before have one, is an error of its row. Rows of a
