@@ -354,3 +354,26 @@ func (c *Collection) changeUndo(f func(*undoable) error) error {
 		return f(g.lastUndo())
 	})
 }
+
+func FuzzDecodeUndo(f *testing.F) {
+	id := NumID(7).key()
+	f.Add(id, encodeUndo(keptRecord, sealed([]byte("record")), sealed([]byte(`{"a":1}`)))[4:])
+	f.Add(id, encodeUndo(keptLatent, sealed(make([]byte, 12)), nil)[4:])
+	f.Add(StringID("a").key(), []byte{keptRecord, 255, 255, 255, 255, 0})
+	f.Add([]byte{9}, []byte{})
+	f.Fuzz(func(t *testing.T, key, body []byte) {
+		p, err := decodeUndo(key, sealed(body))
+		if err != nil {
+			if !errors.Is(err, ErrCorrupt) {
+				t.Error(err)
+			}
+			return
+		}
+		if again := encodeUndo(p.kind, p.content, p.payload); !slices.Equal(again[4:], body) || !slices.Equal(p.id.key(), key) {
+			t.Errorf("%x is encoded as %x", body, again[4:])
+		}
+		if got := p.prepared(); (got.record == nil) == (got.code == nil) {
+			t.Errorf("prepared as %+v", got)
+		}
+	})
+}
