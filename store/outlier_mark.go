@@ -129,28 +129,43 @@ type upserted struct {
 
 const noSlot = math.MaxUint32
 
+// scoredStep is how many points are scored at a time: their rows are in memory beside those
+// that are written.
+const scoredStep = 1024
+
 func (c *Collection) scoreUpserts(ctx context.Context, gen *generation, points []preparedPoint) ([]verdict, error) {
 	w, err := c.watch(ctx, gen)
 	if err != nil {
 		return nil, err
 	}
-	u, err := c.upsertedRows(gen, points)
-	if err != nil {
-		return nil, err
-	}
-	found, err := c.measureUpserts(w, u)
-	if err != nil {
-		return nil, err
-	}
-	out, cut := make([]verdict, len(points)), c.Config().Watch.Cut
-	for i, m := range found {
-		values := w.noveltyOf(m)
-		out[i].score, _ = w.novelty.score(values)
-		if out[i].outlier = out[i].score > cut; cut == 0 {
-			out[i].outlier = w.novelty.strange(values)
+	out, cut := make([]verdict, 0, len(points)), c.Config().Watch.Cut
+	for some := range slices.Chunk(points, scoredStep) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		u, err := c.upsertedRows(gen, some)
+		if err != nil {
+			return nil, err
+		}
+		found, err := c.measureUpserts(w, u)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range found {
+			out = append(out, w.verdict(m, cut))
 		}
 	}
 	return out, nil
+}
+
+// verdict is that on a point so measured; cut 0 is the suggested one.
+func (w *watch) verdict(m measured, cut float64) (v verdict) {
+	values := w.noveltyOf(m)
+	v.score, _ = w.novelty.score(values)
+	if v.outlier = v.score > cut; cut == 0 {
+		v.outlier = w.novelty.strange(values)
+	}
+	return v
 }
 
 func (c *Collection) upsertedRows(gen *generation, points []preparedPoint) (*upserted, error) {

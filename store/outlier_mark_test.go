@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -66,7 +67,7 @@ func TestWatch(t *testing.T) {
 				mustFit(t, c)
 			}
 			odd := strange(5000, test.width)
-			points := append(numbered(vectors)[test.n:], odd)
+			points := slices.Concat(numbered(vectors)[test.n:], []Point{odd})
 			records := make([]any, len(points))
 			for i, p := range points {
 				records[i] = p.Vector

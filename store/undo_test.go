@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/latentdb/latentdb/embed"
 	"github.com/latentdb/latentdb/embed/source"
@@ -353,6 +355,38 @@ func (c *Collection) changeUndo(f func(*undoable) error) error {
 		}
 		return f(g.lastUndo())
 	})
+}
+
+// TestUndoConcurrently undoes the same deduplication many times at once, beside other writes.
+func TestUndoConcurrently(t *testing.T) {
+	defer func(was int) { undoStep = was }(undoStep)
+	undoStep = 2
+	c := create(t, tempDB(t, quiet()), vectorConfig())
+	mustUpsert(t, c, withDuplicates()...)
+	before := whole(t, c)
+	done := mustDeduplicate(t, c, DuplicateQuery{})
+	var group errgroup.Group
+	var restored atomic.Int64
+	for range 4 {
+		group.Go(func() error {
+			out, err := c.UndoDeduplicate(ctx, done.Undo)
+			if out != nil {
+				restored.Add(int64(len(out.Restored)))
+			}
+			if errors.Is(err, ErrNotFound) { // another was quicker
+				return nil
+			}
+			return err
+		})
+		group.Go(func() error { return c.Upsert(ctx, withDuplicates()[0]) })
+	}
+	if err := group.Wait(); err != nil || restored.Load() != int64(len(done.Removed)) {
+		t.Errorf("%d restored, %v, want %d", restored.Load(), err, len(done.Removed))
+	}
+	if after := whole(t, c); after != before {
+		t.Errorf("after the undo\n%s, before\n%s", after, before)
+	}
+	gone(t, c, done.Undo)
 }
 
 func FuzzDecodeUndo(f *testing.F) {
