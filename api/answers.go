@@ -99,47 +99,6 @@ func outliers(c echo.Context, coll *store.Collection) (any, error) {
 	return coll.Outliers(ctx, store.OutlierQuery{Limit: limit, Filter: body.Filter, OmitParts: body.WithParts != nil && !*body.WithParts})
 }
 
-// duplicatesBody asks for groups of duplicates; without a limit for all.
-type duplicatesBody struct {
-	Threshold *float64      `json:"threshold"`
-	Filter    *store.Filter `json:"filter"`
-	Between   *store.Filter `json:"between"`
-	Keep      store.Keep    `json:"keep"`
-	Limit     *int          `json:"limit"`
-}
-
-func (b duplicatesBody) query() (store.DuplicateQuery, error) {
-	limit, err := limitOf("limit", b.Limit, 0)
-	return store.DuplicateQuery{Threshold: b.Threshold, Filter: b.Filter, Between: b.Between, Keep: b.Keep, Limit: limit}, err
-}
-
-func duplicates(c echo.Context, coll *store.Collection) (any, error) {
-	var body duplicatesBody
-	if err := readStrict(c, &body); err != nil {
-		return nil, err
-	}
-	q, err := body.query()
-	if err != nil {
-		return nil, err
-	}
-	return coll.Duplicates(c.Request().Context(), q)
-}
-
-func deduplicate(c echo.Context, coll *store.Collection) (any, error) {
-	var body struct {
-		DryRun bool `json:"dry_run"`
-		duplicatesBody
-	}
-	if err := readStrict(c, &body); err != nil {
-		return nil, err
-	}
-	q, err := body.query()
-	if err != nil {
-		return nil, err
-	}
-	return coll.Deduplicate(c.Request().Context(), q, body.DryRun)
-}
-
 func sample(c echo.Context, coll *store.Collection) (any, error) {
 	var body struct {
 		N    *int            `json:"n"`

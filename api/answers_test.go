@@ -3,11 +3,14 @@ package api
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -124,6 +127,39 @@ func TestOutliers(t *testing.T) {
 	c.do("POST", "/collections/v/points/outliers", `{"limit":1,"vectors":[[1]]}`).refused(400, "limit")
 }
 
+func TestWatch(t *testing.T) {
+	c := newClient(t, Config{})
+	latent := `{"source":{"kind":"vector"},"watch":{"field":"odd","cut":0.9},"auto_fit":{"enabled":false}}`
+	c.do("PUT", "/collections/w", `{"latent":`+latent+`}`).result(nil)
+	var info struct{ Latent map[string]any }
+	c.do("GET", "/collections/w", nil).result(&info)
+	if fmt.Sprint(info.Latent["watch"]) != "map[cut:0.9 field:odd]" {
+		t.Errorf("described as %v", info.Latent)
+	}
+	again, _ := json.Marshal(object{"latent": object{"source": info.Latent["source"], "watch": info.Latent["watch"]}})
+	c.do("PUT", "/collections/again", string(again)).result(nil)
+	c.do("PUT", "/collections/w/index", `{"field_name":"odd.outlier","field_schema":"bool"}`).result(nil)
+	c.do("PUT", "/collections/w/points", object{"points": numberedPoints(vectors(150, 6, 3))}).result(nil)
+	c.do("PUT", "/collections/w/points", object{"points": []any{object{"id": 1000, "vector": []float32{40, -40, 40, -40, 40, -40}, "payload": object{"odd": "no", "a": 1}}}}).result(nil)
+	var found struct {
+		Points []struct {
+			ID      int
+			Payload map[string]any
+		}
+	}
+	c.do("POST", "/collections/w/points/scroll", `{"filter":{"must":[{"key":"odd.outlier","match":{"value":true}},{"key":"odd.score","range":{"gt":0.9}}]},"with_payload":true}`).result(&found)
+	if len(found.Points) != 1 || found.Points[0].ID != 1000 || found.Points[0].Payload["a"] != 1.0 {
+		t.Errorf("marked: %+v", found)
+	}
+}
+
+func numberedPoints(rows [][]float32) (points []any) {
+	for i, row := range rows {
+		points = append(points, object{"id": i, "vector": row})
+	}
+	return points
+}
+
 func TestDuplicates(t *testing.T) {
 	c, _ := fitted(t)
 	var got struct {
@@ -143,10 +179,12 @@ func TestDuplicates(t *testing.T) {
 	count := func() any {
 		return c.do("POST", "/collections/v/points/count", nil).value().(map[string]any)["count"]
 	}
+	var undo uint64
 	for _, dry := range []bool{true, false} {
 		var removed struct {
 			DryRun  bool `json:"dry_run"`
 			Removed []struct{ ID, Kept int }
+			Undo    uint64
 		}
 		c.do("POST", "/collections/v/points/deduplicate", object{"threshold": 0, "dry_run": dry}).result(&removed)
 		if removed.DryRun != dry || len(removed.Removed) != 2 || removed.Removed[0].ID < 298 || removed.Removed[0].Kept > 1 {
@@ -155,6 +193,31 @@ func TestDuplicates(t *testing.T) {
 		if want := map[bool]any{true: 300.0, false: 298.0}[dry]; count() != want {
 			t.Errorf("dry run %v leaves %v points, want %v", dry, count(), want)
 		}
+		if (removed.Undo == 0) != dry {
+			t.Errorf("dry run %v answers undo %d", dry, removed.Undo)
+		}
+		undo = removed.Undo
+	}
+	c.do("POST", "/collections/v/points/deduplicate/undo", object{"undo": undo + 1}).refused(404, "undo")
+	c.do("PUT", "/collections/v/points", object{"points": []any{object{"id": 299, "vector": []float32{9, 9, 9, 9, 9, 9}}}}).result(nil)
+	var undone struct {
+		Undo              uint64
+		Restored, Skipped []int
+	}
+	c.do("POST", "/collections/v/points/deduplicate/undo", object{"undo": undo}).result(&undone)
+	if undone.Undo != undo || !slices.Equal(undone.Restored, []int{298}) || !slices.Equal(undone.Skipped, []int{299}) || count() != 300.0 {
+		t.Errorf("undone: %+v", undone)
+	}
+	c.do("POST", "/collections/v/points/deduplicate/undo", object{"undo": undo}).refused(404, "undo")
+	for body, want := range map[string]string{
+		`{}`: "undo: is missing", `{"undo":-1}`: "undo", `{"undo":"a"}`: "undo", `{"undo":1,"n":2}`: `unknown field "n"`,
+	} {
+		c.do("POST", "/collections/v/points/deduplicate/undo", body).refused(400, want)
+	}
+	var forgone map[string]any
+	c.do("POST", "/collections/v/points/deduplicate", `{"threshold":0,"undo":false}`).result(&forgone)
+	if removed, _ := forgone["removed"].([]any); len(removed) != 1 || forgone["undo"] != nil {
+		t.Errorf("without an undo: %v", forgone)
 	}
 	for body, want := range map[string]string{
 		`{"limit":0}`:          "limit",
@@ -169,6 +232,55 @@ func TestDuplicates(t *testing.T) {
 		c.do("POST", "/collections/v/points/duplicates", body).refused(400, want)
 		c.do("POST", "/collections/v/points/deduplicate", body).refused(400, want)
 	}
+}
+
+func TestPairScores(t *testing.T) {
+	c, _ := fitted(t)
+	type scores struct {
+		Method    string
+		Threshold float64
+		Pairs     []struct {
+			A, B     int
+			Distance float64
+			Exact    bool
+			Fields   []struct {
+				Name       string
+				Similarity float64
+			}
+		}
+	}
+	var got scores
+	c.do("POST", "/collections/v/points/pairs", `{"pairs":[[0,298],[298,0],[0,1]],"threshold":0.5}`).result(&got)
+	if len(got.Pairs) != 3 || !got.Pairs[0].Exact || got.Pairs[1].A != 298 || got.Pairs[2].Exact || got.Pairs[2].Distance == 0 || got.Method != "input" || got.Threshold != 0.5 {
+		t.Errorf("scored: %+v", got)
+	}
+	c.do("PUT", "/collections/people", `{"latent":{"source":{"kind":"table"},"auto_fit":{"enabled":false}}}`).result(nil)
+	var points []any
+	for i := range 60 {
+		name := fmt.Sprintf("person%d of town%d", i%40, (i%40)*7)
+		points = append(points, object{"id": i, "record": object{"name": name, "age": i % 40}})
+	}
+	c.do("PUT", "/collections/people/points", object{"points": points}).result(nil)
+	got = scores{}
+	c.do("POST", "/collections/people/points/pairs", `{"pairs":[[3,43],[3,4]]}`).result(&got)
+	if got.Method != "fields" || len(got.Pairs) != 2 || len(got.Pairs[0].Fields) != 2 || got.Pairs[0].Fields[1].Similarity != 1 || got.Pairs[1].Distance <= got.Pairs[0].Distance {
+		t.Errorf("scored: %+v", got)
+	}
+	for body, want := range map[string]string{
+		`{}`:                               "pairs: is missing or empty",
+		`{"pairs":[]}`:                     "pairs: is missing or empty",
+		`{"pairs":[[1]]}`:                  "pairs[0]: must be two ids",
+		`{"pairs":[[1,2],[1,2,3]]}`:        "pairs[1]: must be two ids",
+		`{"pairs":[[1,null]]}`:             "pairs[0][1]: is missing",
+		`{"pairs":[[1,{}]]}`:               "pairs[0][1]",
+		`{"pairs":[[1,2]],"threshold":-1}`: "threshold",
+		`{"pairs":[[1,2]],"between":{}}`:   "between",
+		`{"pairs":[[1,2]],"limit":1}`:      `unknown field "limit"`,
+		`{"pairs":[` + strings.Repeat("[1,2],", 100_000) + `[1,2]]}`: "pairs: are 100001; the limit is 100000",
+	} {
+		c.do("POST", "/collections/v/points/pairs", body).refused(400, want)
+	}
+	c.do("POST", "/collections/v/points/pairs", `{"pairs":[[1,2],[1,999]]}`).refused(404, "999")
 }
 
 func TestSample(t *testing.T) {

@@ -67,7 +67,12 @@
 //	POST   …/points/outliers               {"limit", "filter", "with_parts"}, or {"records" | "vectors"}
 //	POST   …/points/duplicates             {"threshold", "filter", "between", "keep", "limit"}; keep is
 //	                                       first, newest, longest, central or {"max": key}
-//	POST   …/points/deduplicate            likewise, and "dry_run"
+//	POST   …/points/deduplicate            likewise, and "dry_run", "undo": false to keep nothing of what
+//	                                       is removed; answers "undo", a number
+//	POST   …/points/deduplicate/undo       {"undo"}: puts back what the last deduplication removed, until
+//	                                       another generation is active; answers "restored" and "skipped"
+//	POST   …/points/pairs                  {"pairs": [[id, id]], "threshold", "filter", "between"}: how near
+//	                                       pairs are as duplicates are measured; 100,000 at most
 //	POST   …/points/sample                 {"n", "seed", "like": ids | filter}
 //	POST   …/points/predict                {"key", "ids" | "records" | "vectors", "k", "as": "class" |
 //	                                       "number", "space", "filter"}: the key's value by the nearest
@@ -84,7 +89,7 @@
 //	{"latent": {"source": {"kind": "image", "width": 28, "height": 28}, "distance": "Euclid",
 //	            "dim": "auto", "encoder": "auto", "engine": "auto", "rows": "auto",
 //	            "keep_originals": true, "recall": 0.95, "auto_fit": {"enabled": true, "min_points": 1000, "drift": 1.5},
-//	            "m": 16, "ef_construct": 200}}
+//	            "watch": {"field": "watch", "cut": 0.95}, "m": 16, "ef_construct": 200}}
 //
 // of which only the source is required. The distance goes with vector sources
 // and may stand within the source as well. With "vectors" alone a collection
@@ -100,6 +105,10 @@
 // whether some are still there. Such a collection is fitted once: another fit is refused
 // with 409. It fits by itself only where "auto_fit" says so. Reconstructions of its
 // points tell no parts, and "decoded" in "search" says how candidates were scored.
+//
+// With "watch" each point that is written is scored beside those that are there, and its
+// payload gets {"score", "outlier"} under the field; without a cut the points suggest one.
+// What an upsert brings under that key is dropped. By default nothing is watched.
 //
 // An imported row without an id takes that in its column "id"; what cannot be an
 // id, or is missing where rows before have one, is an error of its row. Rows of a

@@ -24,6 +24,7 @@ type latentBody struct {
 	KeepOriginals *bool       `json:"keep_originals"`
 	Recall        *float64    `json:"recall"`
 	AutoFit       autoFitBody `json:"auto_fit"`
+	Watch         *watchBody  `json:"watch"`
 	// M and EfConstruct are ours here: unlike Qdrant's, they may not be 0.
 	M           *int `json:"m"`
 	EfConstruct *int `json:"ef_construct"`
@@ -33,6 +34,28 @@ type autoFitBody struct {
 	Enabled   *bool    `json:"enabled"`
 	MinPoints *int     `json:"min_points"`
 	Drift     *float64 `json:"drift"`
+}
+
+// watchBody turns marks on; a cut is not 0 here, which means the suggested one to the store.
+type watchBody struct {
+	Field string   `json:"field"`
+	Cut   *float64 `json:"cut"`
+}
+
+func (b *watchBody) apply(cfg *store.Config) error {
+	switch {
+	case b == nil:
+		return nil
+	case b.Field == "":
+		return badRequest("latent.watch.field: is missing")
+	case b.Cut != nil && *b.Cut == 0:
+		return badRequest("latent.watch.cut: is 0; it must be above 0 and below 1")
+	}
+	cfg.Watch.Field = b.Field
+	if b.Cut != nil {
+		cfg.Watch.Cut = *b.Cut
+	}
+	return nil
 }
 
 // dim is a latent size, or "auto".
@@ -91,6 +114,9 @@ func applyLatent(raw json.RawMessage, cfg *settings) error {
 			return badRequest("latent.recall: is %v; it must be above 0 and at most 1", *b.Recall)
 		}
 		cfg.Recall = *b.Recall
+	}
+	if err := b.Watch.apply(&cfg.Config); err != nil {
+		return err
 	}
 	return b.AutoFit.apply(&cfg.Config)
 }
@@ -217,6 +243,9 @@ func describeLatent(coll *store.Collection, info store.Info) (any, error) {
 			"drift":      cfg.AutoFit.Drift,
 		},
 		"generation": info.Generation,
+	}
+	if cfg.Watch.Field != "" {
+		block["watch"] = cfg.Watch
 	}
 	if cfg.DropOriginals {
 		block["shedding"] = info.Shedding

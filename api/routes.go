@@ -61,6 +61,8 @@ func (s *Server) routes() {
 		{http.MethodPost, "/points/outliers", outliers},
 		{http.MethodPost, "/points/duplicates", duplicates},
 		{http.MethodPost, "/points/deduplicate", deduplicate},
+		{http.MethodPost, "/points/deduplicate/undo", undoDeduplicate},
+		{http.MethodPost, "/points/pairs", pairScores},
 		{http.MethodPost, "/points/sample", sample},
 		{http.MethodPost, "/points/predict", predict},
 		{http.MethodPost, "/points/interpolate", interpolate},

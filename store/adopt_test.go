@@ -15,7 +15,7 @@ func TestSwitchBeforeCommit(t *testing.T) {
 	mustUpsert(t, c, points[200:298]...)
 	mustFit(t, c)
 	prepared := func(p Point) *request {
-		r, err := c.prepare(Batch{Upsert: []Point{p}})
+		r, err := c.prepare(ctx, Batch{Upsert: []Point{p}})
 		if err != nil {
 			t.Fatal(err)
 		}

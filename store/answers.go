@@ -112,6 +112,8 @@ type DuplicateQuery struct {
 	Keep Keep
 	// Limit is the most groups returned, largest first. Default: all.
 	Limit int
+	// NoUndo has Deduplicate keep nothing of what it removes. Default false: it can be undone.
+	NoUndo bool
 }
 
 // DuplicateMethod is how the distance between duplicates is measured.
@@ -182,6 +184,8 @@ type Deduplication struct {
 	Removed           []Removed `json:"removed"`
 	// Points is how many points were compared.
 	Points int `json:"points"`
+	// Undo is what UndoDeduplicate takes; 0 where nothing was removed or kept.
+	Undo uint64 `json:"undo,omitempty"`
 }
 
 // Removed is one point taken out, and the point that stays for it.

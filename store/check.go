@@ -112,6 +112,7 @@ func (c *Collection) Check(ctx context.Context) (*CheckReport, error) {
 		}
 		g.checkSlots(out)
 		g.checkModels(out)
+		g.checkUndo(out)
 		c.payloadIndexes.check(g, out)
 		return nil
 	})

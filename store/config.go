@@ -129,6 +129,8 @@ type Config struct {
 	Recall float64
 	// AutoFit says when the collection fits by itself.
 	AutoFit AutoFit
+	// Watch marks strange points as they are written. Default: off.
+	Watch Watch
 	// M and EfConstruct shape the graph. Defaults 16 and 200.
 	M           int
 	EfConstruct int
@@ -237,6 +239,9 @@ func (c Config) check() error {
 		return invalid("m", "is %d; it must be 2 to 256", c.M)
 	case c.EfConstruct < c.M || c.EfConstruct > 10_000:
 		return invalid("ef_construct", "is %d; it must be %d (m) to 10000", c.EfConstruct, c.M)
+	}
+	if err := c.Watch.check(); err != nil {
+		return err
 	}
 	return validatePayloadIndexes(c.PayloadIndexes)
 }

@@ -20,8 +20,10 @@ type configJSON struct {
 	DropOriginals bool    `json:"drop_originals,omitempty"`
 	Recall        float64 `json:"recall"`
 	AutoFit       AutoFit `json:"auto_fit"`
-	M             int     `json:"m"`
-	EfConstruct   int     `json:"ef_construct"`
+	// Watch is absent where nothing is watched, and from older files.
+	Watch       Watch `json:"watch,omitzero"`
+	M           int   `json:"m"`
+	EfConstruct int   `json:"ef_construct"`
 	// PayloadIndexes is absent where there are none, and from older files.
 	PayloadIndexes []PayloadIndex `json:"payload_indexes,omitempty"`
 }
@@ -35,7 +37,7 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	return json.Marshal(configJSON{
 		Source: spec, Metric: c.Metric.String(), Dim: c.Dim, Encoder: c.Encoder, Engine: c.Engine, Rows: c.Rows,
 		DropOriginals: c.DropOriginals,
-		Recall:        c.Recall, AutoFit: c.AutoFit, M: c.M, EfConstruct: c.EfConstruct,
+		Recall:        c.Recall, AutoFit: c.AutoFit, Watch: c.Watch, M: c.M, EfConstruct: c.EfConstruct,
 		PayloadIndexes: c.PayloadIndexes,
 	})
 }
@@ -57,7 +59,7 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	*c = Config{
 		Source: spec, Metric: metric, Dim: j.Dim, Encoder: j.Encoder, Engine: j.Engine, Rows: j.Rows,
 		DropOriginals: j.DropOriginals,
-		Recall:        j.Recall, AutoFit: j.AutoFit, M: j.M, EfConstruct: j.EfConstruct,
+		Recall:        j.Recall, AutoFit: j.AutoFit, Watch: j.Watch, M: j.M, EfConstruct: j.EfConstruct,
 		PayloadIndexes: j.PayloadIndexes,
 	}
 	setDefault(&c.Rows, RowsAuto) // files of before it was kept

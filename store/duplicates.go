@@ -21,7 +21,13 @@ func (c *Collection) Duplicates(ctx context.Context, q DuplicateQuery) (*Duplica
 // one, so that nothing leaves without a near copy that stays. Where the query compares
 // Between some points and the rest, the rest stays. A limit in the query leaves the groups
 // after the first ones alone. With dryRun it only tells what it would remove. Points that
-// change while it runs are left alone. What was removed cannot be brought back.
+// change while it runs are left alone.
+//
+// What was removed is kept for UndoDeduplicate, in the same transaction, in the place of
+// what the deduplication before kept, until another generation is switched to, by a fit or
+// by Activate. More than MaxUndoBytes of it is refused, and nothing removed; with
+// DuplicateQuery.NoUndo nothing is kept, and what was kept before stays. Where originals
+// are dropped, latents are kept and never records.
 func (c *Collection) Deduplicate(ctx context.Context, q DuplicateQuery, dryRun bool) (*Deduplication, error) {
 	found, scan, err := c.findDuplicates(ctx, q)
 	if err != nil {
@@ -32,15 +38,11 @@ func (c *Collection) Deduplicate(ctx context.Context, q DuplicateQuery, dryRun b
 	if out.Removed, err = c.removals(scan, found); err != nil || dryRun || len(out.Removed) == 0 {
 		return out, err
 	}
-	r := &request{duplicates: out.Removed, notAfter: scan.seq, done: make(chan struct{})}
-	if err := c.enqueue(ctx, r); err != nil {
+	r := &request{duplicates: out.Removed, notAfter: scan.seq, keep: !q.NoUndo, done: make(chan struct{})}
+	if err := c.carryOut(ctx, r); err != nil {
 		return nil, err
 	}
-	<-r.done // it is queued: its outcome must be told, even if the context ends
-	if r.err != nil {
-		return nil, r.err
-	}
-	out.Removed = append([]Removed{}, r.removed...)
+	out.Removed, out.Undo = append([]Removed{}, r.removed...), r.undo
 	return out, nil
 }
 

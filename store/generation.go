@@ -175,14 +175,20 @@ func (g *generation) prepareRows(points []preparedPoint) error {
 	default:
 		features = rows
 	}
-	d := g.width()
+	g.giveRows(points, features, out)
+	return nil
+}
+
+// giveRows gives points their rows, which are one after another; features is nil where
+// none are kept.
+func (g *generation) giveRows(points []preparedPoint, features, rows []float32) {
+	d, width := g.width(), g.fitted.Width()
 	for i := range points {
-		points[i].row = out[i*d : (i+1)*d : (i+1)*d]
+		points[i].row = rows[i*d : (i+1)*d : (i+1)*d]
 		if features != nil {
 			points[i].feature = features[i*width : (i+1)*width : (i+1)*width]
 		}
 	}
-	return nil
 }
 
 // rowOfSlot is what the index should hold of a slot: nil if it has no point.

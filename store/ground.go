@@ -57,16 +57,27 @@ func sealed(parts ...[]byte) []byte {
 	for _, p := range parts {
 		out = append(out, p...)
 	}
-	binary.BigEndian.PutUint32(out, crc32.Checksum(out[4:], castagnoli))
+	binary.BigEndian.PutUint32(out, checksum(out[4:]))
 	return out
+}
+
+func checksum(body []byte) uint32 { return crc32.Checksum(body, castagnoli) }
+
+// opened checks a sealed value and returns what it holds, within v's memory.
+func opened(v []byte) (body []byte, ok bool) {
+	if len(v) < 4 || checksum(v[4:]) != binary.BigEndian.Uint32(v) {
+		return nil, false
+	}
+	return v[4:], true
 }
 
 // unseal checks a stored value and returns what it holds, within v's memory.
 func unseal(what string, slot uint32, v []byte) ([]byte, error) {
-	if len(v) < 4 || crc32.Checksum(v[4:], castagnoli) != binary.BigEndian.Uint32(v) {
+	body, ok := opened(v)
+	if !ok {
 		return nil, fmt.Errorf("%w: %s of slot %d fails its checksum", ErrCorrupt, what, slot)
 	}
-	return v[4:], nil
+	return body, nil
 }
 
 func slotKey(slot uint32) []byte { return binary.BigEndian.AppendUint32(nil, slot) }

@@ -84,9 +84,19 @@ func (w *writer) allocate() (uint32, error) {
 	return slot, nil
 }
 
+// admit gives a new id a slot.
+func (w *writer) admit(id ID) (uint32, error) {
+	slot, err := w.allocate()
+	if err != nil {
+		return 0, err
+	}
+	w.points++
+	return slot, w.ids.Put(id.key(), slotKey(slot))
+}
+
 // upsert writes one point. A record that is the same byte for byte, or would be if it
-// were written today, is left alone: then only the payload changes, and no latent with it. That cannot be told of a
-// record that was given up, which is written anew.
+// were written today, is left alone: then only the payload changes, and no latent with
+// it. That cannot be told of a record that was given up, which is written anew.
 func (w *writer) upsert(p *preparedPoint) error {
 	slot, known, err := w.slotOf(p.id)
 	if err != nil {
@@ -96,14 +106,8 @@ func (w *writer) upsert(p *preparedPoint) error {
 		if w.holds(slot, p.record) {
 			return w.replacePayload(slot, p.payload)
 		}
-	} else {
-		if slot, err = w.allocate(); err != nil {
-			return err
-		}
-		if err := w.ids.Put(p.id.key(), slotKey(slot)); err != nil {
-			return err
-		}
-		w.points++
+	} else if slot, err = w.admit(p.id); err != nil {
+		return err
 	}
 	if _, ok := w.spec.(source.Renewing); ok {
 		if err := w.raiseFormat(formatWithCells); err != nil {

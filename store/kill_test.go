@@ -31,6 +31,8 @@ func runChild(role string) int {
 		err = childFitter(os.Getenv(childDir))
 	case "shedder":
 		err = childShedder(os.Getenv(childDir))
+	case "deduplicator":
+		err = childDeduplicator(os.Getenv(childDir))
 	case "holder":
 		err = childHolder(os.Getenv(childDir))
 	default:

@@ -63,8 +63,8 @@ func sameLexicon(t failer, c *Collection, want map[ID]float64, exact bool) {
 	}
 }
 
-// opened opens a directory and tells whether the terms were made anew of the records.
-func opened(t testing.TB, dir string) (db *DB, c *Collection, anew bool) {
+// openedTexts opens a directory and tells whether the terms were made anew of the records.
+func openedTexts(t testing.TB, dir string) (db *DB, c *Collection, anew bool) {
 	t.Helper()
 	var told bytes.Buffer
 	db = openDB(t, dir, &Options{NoAutoFit: true, Workers: 2, SnapshotEvery: 1 << 30, Logger: slog.New(slog.NewTextHandler(&told, nil))})
@@ -122,7 +122,7 @@ func resave(t testing.TB, c *Collection, path string, alter func(*index.Header, 
 // anew of the records then, and only then.
 func TestLexiconSnapshots(t *testing.T) {
 	pristine, before := textDirectory(t)
-	_, c, anew := opened(t, copyOf(t, pristine))
+	_, c, anew := openedTexts(t, copyOf(t, pristine))
 	if anew {
 		t.Error("a sound snapshot was not used")
 	}
@@ -169,7 +169,7 @@ func TestLexiconSnapshots(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := copyOf(t, pristine)
 			damage(t, lexiconFile(dir))
-			db, c, anew := opened(t, dir)
+			db, c, anew := openedTexts(t, dir)
 			if !anew {
 				t.Error("the terms were not made anew")
 			}
@@ -178,7 +178,7 @@ func TestLexiconSnapshots(t *testing.T) {
 			if err := db.Close(); err != nil {
 				t.Fatal(err)
 			}
-			_, c, anew = opened(t, dir)
+			_, c, anew = openedTexts(t, dir)
 			if anew {
 				t.Error("what was made anew was not saved")
 			}
@@ -208,7 +208,7 @@ func TestLexiconFollowsTheLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, c, _ := opened(t, dir)
+	db, c, _ := openedTexts(t, dir)
 	mustUpsert(t, c, textPoints(topicTexts(5, 340))[280:]...) // some new, some replaced
 	if _, err := c.Delete(ctx, NumID(40), NumID(300)); err != nil {
 		t.Fatal(err)
@@ -219,20 +219,20 @@ func TestLexiconFollowsTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	forgotten := copyOf(t, dir)
-	db, c, _ = opened(t, dir)
+	db, c, _ = openedTexts(t, dir)
 	sameLexicon(t, c, before, true)
 	c.lexicon.index.Compact()
 	want := lexicalScores(t, c)
 	if err := errors.Join(db.Close(), os.WriteFile(lexiconFile(dir), older, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	_, c, anew := opened(t, dir)
+	_, c, anew := openedTexts(t, dir)
 	if anew {
 		t.Error("the terms were made anew, though the change log reaches back")
 	}
 	sameLexicon(t, c, want, false)
 
-	db, c, _ = opened(t, forgotten)
+	db, c, _ = openedTexts(t, forgotten)
 	mustFit(t, c)
 	mustUpsert(t, c, Point{ID: StringID("gone again"), Record: lexiconQuery})
 	if _, err := c.Delete(ctx, StringID("gone again")); err != nil { // the index is saved then, and the log trimmed
@@ -241,7 +241,7 @@ func TestLexiconFollowsTheLog(t *testing.T) {
 	if err := errors.Join(db.Close(), os.WriteFile(lexiconFile(forgotten), older, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if _, c, anew = opened(t, forgotten); !anew {
+	if _, c, anew = openedTexts(t, forgotten); !anew {
 		t.Error("a snapshot was used that the change log does not reach back to")
 	}
 	sameLexicon(t, c, want, false)
@@ -276,7 +276,7 @@ func TestLexiconIsSavedInTime(t *testing.T) {
 	}
 	c.lexicon.index.Compact()
 	want := lexicalScores(t, c)
-	_, crashed, anew := opened(t, copyOf(t, dir))
+	_, crashed, anew := openedTexts(t, copyOf(t, dir))
 	if anew {
 		t.Error("the terms were made anew")
 	}
@@ -383,7 +383,7 @@ func TestLexiconStrays(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, c, anew := opened(t, dir)
+	_, c, anew := openedTexts(t, dir)
 	if anew || exists(half) || !exists(mine) {
 		t.Errorf("made anew: %v; the unfinished file is there: %v, the user's: %v", anew, exists(half), exists(mine))
 	}

@@ -40,45 +40,57 @@ type machine struct {
 	points map[ID]modelPoint
 	// drops tells that the collection gives its records up.
 	drops bool
+	// undo is the last deduplication that removed anything and can be undone, and removed
+	// what it took out.
+	undo    uint64
+	removed map[ID]modelPoint
 }
 
 // TestModel carries out random operations under random options on a collection
 // and on a map, and compares every answer.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "latentdb-model-")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = os.RemoveAll(dir) }()
-		m := &machine{
-			dir: dir, metric: rapid.SampledFrom([]Metric{Euclid, Cosine, Dot, Manhattan}).Draw(t, "metric"),
-			opts:   &Options{NoAutoFit: rapid.Bool().Draw(t, "no auto fit"), Workers: 2, SnapshotEvery: rapid.IntRange(1, 40).Draw(t, "snapshot every")},
-			points: make(map[ID]modelPoint), drops: rapid.Bool().Draw(t, "drops"),
-		}
-		m.opts.NoAutoFit = m.opts.NoAutoFit || m.drops // or points may turn to decoded ones as they are compared
-		m.open(t)
-		defer func() { _ = m.db.Close() }() // closed already, unless the test failed
-		cfg := Config{
-			Source: source.Vector{}, Metric: m.metric, Dim: 2,
-			Engine:  rapid.SampledFrom([]string{EngineAuto, EngineHNSW, EngineCells, EngineFlat, EngineCoder}).Draw(t, "engine"),
-			Rows:    rapid.SampledFrom([]string{RowsMemory, RowsDisk}).Draw(t, "rows"),
-			AutoFit: AutoFit{MinPoints: 8}, DropOriginals: m.drops,
-		}
-		if m.drops {
-			cfg.Encoder = embed.PCA
-		}
-		if m.c, err = m.db.CreateCollection(ctx, "model", cfg); err != nil {
-			t.Fatal(err)
-		}
-		t.Repeat(map[string]func(*rapid.T){
-			"upsert": m.upsert, "delete": m.delete, "deleteWhere": m.deleteWhere, "payload": m.payload,
-			"index": m.index, "dropIndex": m.dropIndex,
-			"get": m.get, "scroll": m.scroll, "count": m.count, "exact": m.searchExact, "search": m.search,
-			"fit": m.fit, "shed": m.shed, "activate": m.activate, "reopen": m.reopen, "reopenRebuilt": m.reopenRebuilt,
+		withMachine(t, func(m *machine) map[string]func(*rapid.T) {
+			return map[string]func(*rapid.T){
+				"upsert": m.upsert, "delete": m.delete, "deleteWhere": m.deleteWhere, "payload": m.payload,
+				"copy": m.copy, "deduplicate": m.deduplicate, "undo": m.undoDeduplicate,
+				"index": m.index, "dropIndex": m.dropIndex,
+				"get": m.get, "scroll": m.scroll, "count": m.count, "exact": m.searchExact, "search": m.search,
+				"fit": m.fit, "shed": m.shed, "activate": m.activate, "reopen": m.reopen, "reopenRebuilt": m.reopenRebuilt,
+			}
 		})
-		m.close(t)
 	})
+}
+
+// withMachine repeats actions of a new machine, and checks the database it leaves.
+func withMachine(t *rapid.T, actions func(m *machine) map[string]func(*rapid.T)) {
+	dir, err := os.MkdirTemp("", "latentdb-model-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	m := &machine{
+		dir: dir, metric: rapid.SampledFrom([]Metric{Euclid, Cosine, Dot, Manhattan}).Draw(t, "metric"),
+		opts:   &Options{NoAutoFit: rapid.Bool().Draw(t, "no auto fit"), Workers: 2, SnapshotEvery: rapid.IntRange(1, 40).Draw(t, "snapshot every")},
+		points: make(map[ID]modelPoint), drops: rapid.Bool().Draw(t, "drops"),
+	}
+	m.opts.NoAutoFit = m.opts.NoAutoFit || m.drops // or points may turn to decoded ones as they are compared
+	m.open(t)
+	defer func() { _ = m.db.Close() }() // closed already, unless the test failed
+	cfg := Config{
+		Source: source.Vector{}, Metric: m.metric, Dim: 2,
+		Engine:  rapid.SampledFrom([]string{EngineAuto, EngineHNSW, EngineCells, EngineFlat, EngineCoder}).Draw(t, "engine"),
+		Rows:    rapid.SampledFrom([]string{RowsMemory, RowsDisk}).Draw(t, "rows"),
+		AutoFit: AutoFit{MinPoints: 8}, DropOriginals: m.drops,
+	}
+	if m.drops {
+		cfg.Encoder = embed.PCA
+	}
+	if m.c, err = m.db.CreateCollection(ctx, "model", cfg); err != nil {
+		t.Fatal(err)
+	}
+	t.Repeat(actions(m))
+	m.close(t)
 }
 
 func (m *machine) open(t *rapid.T) {
@@ -303,6 +315,7 @@ func (m *machine) answer(t *rapid.T, q Query, want int) []Hit {
 }
 
 func (m *machine) fit(t *rapid.T) {
+	defer m.forgetUndo(m.c.active.Load())
 	_, err := m.c.Fit(ctx, &FitOptions{Epochs: 1, Seed: rapid.Uint64Range(1, 3).Draw(t, "seed")})
 	switch {
 	case m.drops && len(m.models(t)) > 1:
@@ -346,6 +359,7 @@ func (m *machine) activate(t *rapid.T) {
 		}
 		return
 	}
+	defer m.forgetUndo(m.c.active.Load())
 	n := rapid.SampledFrom(models).Draw(t, "model").Generation
 	if err := m.c.Activate(ctx, n); err != nil && !errors.Is(err, ErrNotFound) {
 		t.Fatal(err)

@@ -116,16 +116,52 @@ func (g *ground) latent(p *storedPoint, v []byte) error {
 
 // putLatent puts a latent in the place of a slot's record.
 func (g *ground) putLatent(gen *generation, slot uint32, z []float32, f fidelity) error {
-	if g.latents == nil {
-		b, err := g.tx.Bucket(bucketLatents).Bucket([]byte(fieldBucketPrefix + defaultField)).CreateBucket(seqKey(gen.number))
-		if err != nil {
-			return err
-		}
-		g.latents, g.latentOf, b.FillPercent = b, gen.number, 0.9
+	if err := g.roomForLatents(gen.number); err != nil {
+		return err
 	}
-	code := make([]byte, gen.model.CodeSize())
-	gen.model.Code(code, z)
-	return errors.Join(g.latents.Put(slotKey(slot), sealed(f.append(nil), code)), g.records.Delete(slotKey(slot)))
+	return errors.Join(g.latents.Put(slotKey(slot), gen.sealedLatent(z, f)), g.records.Delete(slotKey(slot)))
+}
+
+// roomForLatents makes the place for latents of a generation, if there is none yet.
+func (g *ground) roomForLatents(generation uint64) error {
+	if g.latents != nil {
+		return nil
+	}
+	b, err := g.tx.Bucket(bucketLatents).Bucket([]byte(fieldBucketPrefix + defaultField)).CreateBucket(seqKey(generation))
+	if err != nil {
+		return err
+	}
+	g.latents, g.latentOf, b.FillPercent = b, generation, 0.9
+	return nil
+}
+
+// sealedLatent is what is stored in a record's place.
+func (g *generation) sealedLatent(z []float32, f fidelity) []byte {
+	code := make([]byte, g.model.CodeSize())
+	g.model.Code(code, z)
+	return sealed(f.append(nil), code)
+}
+
+// latentValue is what would be stored in the place of a point's record.
+func (g *generation) latentValue(p storedPoint) ([]byte, error) {
+	z, err := g.latentsOf([]storedPoint{p}, 1)
+	if err != nil {
+		return nil, err
+	}
+	f, err := g.fidelities([]storedPoint{p}, z, 1)
+	if err != nil {
+		return nil, err
+	}
+	return g.sealedLatent(g.asSearched(p.slot, z), f[0]), nil
+}
+
+// asSearched is a slot's latent as searches have it, if that is the one given but for
+// rounding. No change may become visible meanwhile.
+func (g *generation) asSearched(slot uint32, z []float32) []float32 {
+	if have := make([]float32, len(z)); g.latentInMemory(have, slot) && g.sameRow(have, z) {
+		return have
+	}
+	return z
 }
 
 // deleteLatent removes what is kept in the place of a slot's record, if anything is.

@@ -1,13 +1,14 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 )
 
 // prepare checks a batch and makes its stored form, outside every lock.
-func (c *Collection) prepare(b Batch) (*request, error) {
+func (c *Collection) prepare(ctx context.Context, b Batch) (*request, error) {
 	if len(b.Upsert) > MaxBatchPoints {
 		return nil, invalid("points", "%d points in one batch, more than %d", len(b.Upsert), MaxBatchPoints)
 	}
@@ -35,7 +36,10 @@ func (c *Collection) prepare(b Batch) (*request, error) {
 	if err := c.resolveSource(b.Upsert); err != nil {
 		return nil, err
 	}
-	return r, c.preparePoints(r, b.Upsert, payloads)
+	if err := c.preparePoints(r, b.Upsert, payloads); err != nil {
+		return nil, err
+	}
+	return r, c.markUpserts(ctx, r, b.Upsert)
 }
 
 // prepare checks a change and takes a copy of it, since the caller may go on

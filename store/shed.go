@@ -148,7 +148,6 @@ func (c *Collection) replaceRecords(b *shedBatch) error {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
 	d := b.gen.model.Dim()
-	have := make([]float32, d)
 	return c.update(func(tx *bolt.Tx) error {
 		g, err := groundOf(tx)
 		if err != nil {
@@ -162,10 +161,7 @@ func (c *Collection) replaceRecords(b *shedBatch) error {
 			if !ok || e.seq != p.seq {
 				continue
 			}
-			z := b.latents[i*d : (i+1)*d]
-			if b.gen.latentInMemory(have, p.slot) && b.gen.sameRow(have, z) {
-				z = have
-			}
+			z := b.gen.asSearched(p.slot, b.latents[i*d:(i+1)*d])
 			if err := g.putLatent(b.gen, p.slot, z, b.fidelities[i]); err != nil {
 				return err
 			}

@@ -33,7 +33,8 @@ func (c *Collection) Activate(ctx context.Context, number uint64) error {
 
 // switchTo makes a generation the active one: writers pause while it catches up
 // with the last changes, then one transaction names it. With isNew, its model
-// enters the ground state in that transaction and the oldest one leaves it.
+// enters the ground state in that transaction and the oldest one leaves it; so does what
+// is kept for an undo.
 // The caller holds switchMu.
 func (c *Collection) switchTo(gen *generation, isNew bool) error {
 	old := c.active.Load()
@@ -93,7 +94,7 @@ func (c *Collection) commitSwitch(gen *generation, isNew bool, dropped *[]uint64
 				}
 			}
 		}
-		return errors.Join(g.setActive(gen.number), g.clearPendingFit(gen.number))
+		return errors.Join(g.setActive(gen.number), g.clearPendingFit(gen.number), g.dropUndo())
 	})
 	if err != nil {
 		return err

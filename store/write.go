@@ -78,6 +78,8 @@ type preparedPoint struct {
 	// both by the generation that the point was prepared for.
 	feature, row []float32
 	terms        []lexical.Term
+	// code is, of a point that is put back, the latent in the place of its record.
+	code []byte
 }
 
 type preparedPayload struct {
@@ -97,6 +99,11 @@ type request struct {
 	// after notAfter; removed tells which were.
 	duplicates, removed []Removed
 	notAfter            uint64
+	// keep tells that what is removed is kept for an undo, which undo then names.
+	keep bool
+	undo uint64
+	// restore, if not nil, says that the upserts are points to be put back.
+	restore *restoration
 
 	done   chan struct{}
 	result WriteResult
@@ -128,7 +135,7 @@ func (c *Collection) Write(ctx context.Context, b Batch, noWait bool) (WriteResu
 	if err := ctx.Err(); err != nil {
 		return WriteResult{}, err
 	}
-	r, err := c.prepare(b)
+	r, err := c.prepare(ctx, b)
 	if err != nil {
 		return WriteResult{}, err
 	}
@@ -201,7 +208,7 @@ func (c *Collection) commitGroup(group []*request) {
 			err = c.commit([]*request{r})
 		}
 		if r.err = err; err != nil {
-			r.result, r.removed = WriteResult{}, nil
+			r.reset()
 		}
 	}
 }
@@ -248,6 +255,9 @@ func (r *request) adopt(active *generation) error {
 	if r.generation == active || len(r.upserts) == 0 {
 		return nil
 	}
+	if r.restore != nil {
+		return r.adoptRestored(active)
+	}
 	if err := active.prepareRows(r.upserts); err != nil {
 		return err
 	}
@@ -255,9 +265,17 @@ func (r *request) adopt(active *generation) error {
 	return nil
 }
 
+// reset forgets what a transaction did that did not come to be.
+func (r *request) reset() {
+	r.result, r.removed, r.undo = WriteResult{}, nil, 0
+	if r.restore != nil {
+		r.restore.restored, r.restore.skipped = nil, nil
+	}
+}
+
 // apply carries out one request in the transaction.
 func (c *Collection) apply(w *writer, r *request) error {
-	r.result, r.removed = WriteResult{}, nil
+	r.reset()
 	for _, id := range r.deletes {
 		had, err := w.remove(id)
 		if err != nil {
@@ -272,14 +290,11 @@ func (c *Collection) apply(w *writer, r *request) error {
 			return err
 		}
 	}
-	if err := applyDuplicates(w, r); err != nil {
+	if err := c.applyDuplicates(w, r); err != nil {
 		return err
 	}
-	for i := range r.upserts {
-		if err := w.upsert(&r.upserts[i]); err != nil {
-			return err
-		}
-		r.result.Points++
+	if err := applyUpserts(w, r); err != nil {
+		return err
 	}
 	for i := range r.payloads {
 		p := &r.payloads[i]
@@ -305,8 +320,22 @@ func (c *Collection) apply(w *writer, r *request) error {
 	return nil
 }
 
+func applyUpserts(w *writer, r *request) error {
+	if r.restore != nil {
+		return applyRestoration(w, r)
+	}
+	for i := range r.upserts {
+		if err := w.upsert(&r.upserts[i]); err != nil {
+			return err
+		}
+		r.result.Points++
+	}
+	return nil
+}
+
 // applyDuplicates removes duplicates that are still what they were found to be.
-func applyDuplicates(w *writer, r *request) error {
+func (c *Collection) applyDuplicates(w *writer, r *request) error {
+	kept := keeper{writer: w, gen: c.active.Load()}
 	unchanged := func(id ID) (bool, error) {
 		slot, ok, err := w.slotOf(id)
 		if err != nil || !ok {
@@ -316,7 +345,7 @@ func applyDuplicates(w *writer, r *request) error {
 		return ok && e.seq <= r.notAfter, err
 	}
 	for _, d := range r.duplicates {
-		kept, err := unchanged(d.Kept)
+		stays, err := unchanged(d.Kept)
 		if err != nil {
 			return err
 		}
@@ -324,15 +353,21 @@ func applyDuplicates(w *writer, r *request) error {
 		if err != nil {
 			return err
 		}
-		if !kept || !same {
+		if !stays || !same {
 			continue
 		}
-		if _, err := w.remove(d.ID); err != nil {
+		if r.keep {
+			err = kept.remove(d.ID)
+		} else {
+			_, err = w.remove(d.ID)
+		}
+		if err != nil {
 			return err
 		}
 		r.removed = append(r.removed, d)
 		r.result.Points++
 	}
+	r.undo = kept.id
 	return nil
 }
 

@@ -72,7 +72,7 @@ func TestOneRefusedOfAGroup(t *testing.T) {
 		if i == 2 {
 			b.Payloads = []PayloadChange{{Op: PayloadClear, IDs: []ID{NumID(99)}}}
 		}
-		r, err := c.prepare(b)
+		r, err := c.prepare(ctx, b)
 		if err != nil {
 			t.Fatal(err)
 		}

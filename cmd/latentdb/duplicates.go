@@ -18,16 +18,21 @@ type duplicatesBody struct {
 	Between   json.RawMessage `json:"between,omitempty"`
 	Keep      store.Keep      `json:"keep,omitempty"`
 	DryRun    *bool           `json:"dry_run,omitempty"`
+	Undo      *bool           `json:"undo,omitempty"`
 }
 
 func (a *app) duplicatesCommand() *cobra.Command {
 	var body duplicatesBody
 	var threshold float64
 	var filter, between, keep string
-	var remove, dryRun bool
+	var remove, dryRun, noUndo bool
+	var undo uint64
 	cmd := &cobra.Command{
 		Use:   "duplicates COLLECTION",
 		Short: "Find groups of points that say the same, and remove all but one",
+		Long: `Find groups of points that say the same, and remove all but one of each with --delete.
+What was removed is kept until the collection is fitted or another generation is active,
+or until more is removed: --undo, with the number that --delete tells, puts it back.`,
 		Example: `  latentdb duplicates photos
   latentdb duplicates photos --threshold 0.8 --dry-run
   latentdb duplicates photos --threshold 0.8 --delete
@@ -36,6 +41,9 @@ func (a *app) duplicatesCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 	}
 	cmd.RunE = a.on(func(args []string) (q question, err error) {
+		if cmd.Flags().Changed("undo") {
+			return post(a, args[0], "points/deduplicate/undo", map[string]uint64{"undo": undo}, a.printUndone), nil
+		}
 		if cmd.Flags().Changed("threshold") {
 			if !(threshold >= 0 && threshold <= math.MaxFloat64) {
 				return nil, usagef("--threshold is %v; it must be 0 or more, and finite", threshold)
@@ -59,6 +67,9 @@ func (a *app) duplicatesCommand() *cobra.Command {
 		}
 		if remove || dryRun {
 			body.DryRun = &dryRun
+			if noUndo {
+				body.Undo = new(bool)
+			}
 			return post(a, args[0], "points/deduplicate", body, a.printRemoved), nil
 		}
 		return post(a, args[0], "points/duplicates", body, a.printDuplicates), nil
@@ -66,10 +77,15 @@ func (a *app) duplicatesCommand() *cobra.Command {
 	cmd.Flags().Float64Var(&threshold, "threshold", 0, "largest distance between duplicates (default: suggested by the data)")
 	cmd.Flags().BoolVar(&remove, "delete", false, "delete all but the kept point of each group")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what --delete would delete")
+	cmd.Flags().BoolVar(&noUndo, "no-undo", false, "of --delete: keep nothing of what is deleted")
+	cmd.Flags().Uint64Var(&undo, "undo", 0, "put back what --delete removed: the number it told")
 	cmd.Flags().StringVar(&keep, "keep", "", "which point of a group stays: first (lowest id), newest, longest, central or max:KEY, the largest number under a payload key")
 	cmd.Flags().StringVar(&between, "between", "", "compare only the points of this filter with the others, and remove none of the others; as --filter")
 	cmd.Flags().IntVar(&body.Limit, "limit", 0, "how many groups are listed or emptied, the largest first (default: all)")
 	cmd.Flags().StringVar(&filter, "filter", "", filterHelp)
+	for _, other := range []string{"delete", "dry-run", "no-undo", "threshold", "keep", "between", "limit", "filter"} {
+		cmd.MarkFlagsMutuallyExclusive("undo", other)
+	}
 	a.targetFlags(cmd)
 	a.jsonFlag(cmd)
 	return cmd
@@ -129,5 +145,23 @@ func (a *app) printRemoved(d store.Deduplication) error {
 	if d.DryRun {
 		verb = "would be removed"
 	}
-	return a.printf("\n%d of %d points %s; pairs within %s by %s link the groups%s\n", len(d.Removed), d.Points, verb, short(d.Threshold), d.Method, expectedText(d.ExpectedPrecision))
+	err := a.printf("\n%d of %d points %s; pairs within %s by %s link the groups%s\n", len(d.Removed), d.Points, verb, short(d.Threshold), d.Method, expectedText(d.ExpectedPrecision))
+	if err == nil && d.Undo != 0 {
+		err = a.printf("--undo %d puts them back, until the collection is fitted or more is removed\n", d.Undo)
+	}
+	return err
+}
+
+func (a *app) printUndone(u store.Undone) error {
+	if len(u.Skipped) > 0 {
+		t := &table{}
+		t.row("SKIPPED")
+		for _, id := range u.Skipped {
+			t.row(id)
+		}
+		if err := t.print(a.stdout); err != nil {
+			return err
+		}
+	}
+	return a.printf("%d points put back, %d skipped, whose ids exist again\n", len(u.Restored), len(u.Skipped))
 }

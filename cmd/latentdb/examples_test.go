@@ -122,7 +122,7 @@ func TestHelpExamples(t *testing.T) {
 	}
 	runExample(t, "latentdb fit digits --encoder pca")
 	put(t, "latents.json", []byte(cli("encode", "digits", "--record", "seven.png").stdout))
-	for _, name := range []string{"search", "reconstruct", "outliers", "duplicates", "sample", "predict", "interpolate", "encode", "decode", "report", "index", "export"} {
+	for _, name := range []string{"search", "reconstruct", "outliers", "pairs", "duplicates", "sample", "predict", "interpolate", "encode", "decode", "report", "index", "export"} {
 		if len(examples[name]) == 0 {
 			t.Errorf("%s has no example", name)
 		}
@@ -216,7 +216,7 @@ func docFiles(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"people.csv": people.String(), "new.csv": newPeople.String(), "questions.csv": questions.String(), "notes.txt": texts.String(),
+		"people.csv": people.String(), "orders.csv": people.String(), "new.csv": newPeople.String(), "questions.csv": questions.String(), "notes.txt": texts.String(),
 		"tickets.csv": "id,body\n1,late\n2,broken\n", "items.csv": "photo,title,price\nphotos/1.png,a spot,3\nphotos/2.png,another spot,4\n",
 		"pairs.csv": "left,right\na red house,ein rotes Haus\na dog,ein Hund\na cat,eine Katze\nan old dog,ein alter Hund\n",
 	} {

@@ -44,6 +44,7 @@ type importFlags struct {
 	encoder, engine, rows   string
 	recall                  float64
 	drop                    bool
+	watch                   string
 
 	batch int
 	// most is how many records may fail, -1 for any number.
@@ -137,6 +138,7 @@ func (f *importFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.engine, "engine", "", "new collection: auto, hnsw, cells, flat or coder")
 	flags.StringVar(&f.rows, "rows", "", "new collection: where rows are that candidates are scored by: auto, ram, half or disk")
 	flags.BoolVar(&f.drop, "drop-originals", false, "new collection: once it is fitted, which is done once, keep of each record only its latent")
+	flags.StringVar(&f.watch, "watch", "", "new collection: payload key under which each point is marked with how strange it is as it is written")
 	flags.Var((*share)(&f.recall), "recall", "new collection: share of the true neighbours that answers aim at (default 0.95)")
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "metric" {
@@ -200,8 +202,9 @@ type latentBlock struct {
 	Engine   string         `json:"engine,omitempty"`
 	Rows     string         `json:"rows,omitempty"`
 	// KeepOriginals is false or absent.
-	KeepOriginals *bool   `json:"keep_originals,omitempty"`
-	Recall        float64 `json:"recall,omitempty"`
+	KeepOriginals *bool             `json:"keep_originals,omitempty"`
+	Watch         map[string]string `json:"watch,omitempty"`
+	Recall        float64           `json:"recall,omitempty"`
 }
 
 // held is how many points the collection holds; 0 if it is not there.
@@ -229,6 +232,9 @@ func (im *importer) ensureCollection(ctx context.Context, first bulk.Row) (made 
 	}
 	block := latentBlock{Source: spec, Distance: f.distance, Encoder: embed.Encoder(f.encoder), Engine: f.engine, Rows: f.rows, Recall: f.recall}
 	block.Dim, _ = parseDim(f.dim)
+	if f.watch != "" {
+		block.Watch = map[string]string{"field": f.watch}
+	}
 	if f.drop {
 		block.KeepOriginals = new(bool)
 	}

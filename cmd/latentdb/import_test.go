@@ -229,3 +229,14 @@ func TestImportOfAnotherKind(t *testing.T) {
 		contains(t, got, "line 1: vector: this collection takes records of kind table, not vectors", "line 2: vector")
 	})
 }
+
+func TestImportWatches(t *testing.T) {
+	eachTarget(t, func(t *testing.T, on target) {
+		file := writeFile(t, "people.csv", peopleCSV(300))
+		on.run("import", "people", file, "--id-column", "email", "--payload-columns", "note", "--batch", "150", "--watch", "odd")
+		if n := strings.Count(on.run("export", "people"), `"odd":{"outlier":`); n != 151 {
+			t.Errorf("%d points are marked, want those after the first 150", n)
+		}
+		on.run("outliers", "people", "--filter", `{"must":[{"key":"odd.score","range":{"gte":0}}]}`)
+	})
+}

@@ -81,7 +81,7 @@ images or table rows, and it trains an autoencoder on them, on the CPU. Try
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.demoCommand(), a.serveCommand(), a.importCommand(), a.exportCommand(), a.fitCommand(),
-		a.searchCommand(), a.reconstructCommand(), a.outliersCommand(), a.duplicatesCommand(),
+		a.searchCommand(), a.reconstructCommand(), a.outliersCommand(), a.duplicatesCommand(), a.pairsCommand(),
 		a.sampleCommand(), a.predictCommand(), a.interpolateCommand(), a.encodeCommand(), a.decodeCommand(),
 		a.reportCommand(), a.indexCommand(), a.infoCommand(), a.qualityCommand(), a.checkCommand(),
 		a.healthCommand(), a.versionCommand(),

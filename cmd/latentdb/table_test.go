@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -178,6 +180,22 @@ func testDuplicates(t *testing.T, on target, rows int) {
 	on.json(&info, "info", "people")
 	if info.Points != rows {
 		t.Errorf("%d points are left, want %d", info.Points, rows)
+	}
+	contains(t, on.run("duplicates", "people", "--undo", fmt.Sprint(removed.Undo)), "1 points put back, 0 skipped")
+	pair := []string{"pairs", "people", removed.Removed[0].Kept.String(), removed.Removed[0].ID.String()}
+	contains(t, on.run(pair...), "duplicates are within", "by fields", "true", "1.00")
+	var scores store.PairScores
+	if on.json(&scores, pair...); len(scores.Pairs) != 1 || !scores.Pairs[0].Exact {
+		t.Errorf("pairs gave %+v", scores)
+	}
+	text := on.run("duplicates", "people", "--threshold", "0", "--delete")
+	told := regexp.MustCompile(`--undo (\d+) puts them back`).FindStringSubmatch(text)
+	if told == nil {
+		t.Fatalf("--delete printed\n%s", text)
+	}
+	on.run("duplicates", "people", "--undo", told[1])
+	if text = on.run("duplicates", "people", "--threshold", "0", "--delete", "--no-undo"); strings.Contains(text, "--undo") {
+		t.Errorf("--no-undo printed\n%s", text)
 	}
 }
 

@@ -20,9 +20,15 @@ def table(path):
     return rows[:, :-1], rows[:, -1].astype(int)
 
 
+LONGEST = 240  # CPU seconds of one detector on one set
+
+
 def detectors(path, trusted, rest):
     """AUROC of pyod's detectors, of all rows among themselves and of the rest beside the
-    trusted ones, and CPU seconds of the former; without those that fail."""
+    trusted ones, and CPU seconds of the former; without those that fail or take longer
+    than a set may."""
+    import signal
+
     from pyod.models import auto_encoder, cblof, copod, dif, ecod, hbos, iforest, inne, knn, lof, mcd
     from sklearn.metrics import roc_auc_score
     from sklearn.preprocessing import StandardScaler
@@ -34,7 +40,13 @@ def detectors(path, trusted, rest):
     }
     x, y = table(path)
     out = {}
+
+    def stop(*_):
+        raise TimeoutError(f"took more than {LONGEST} CPU seconds")
+
+    signal.signal(signal.SIGPROF, stop)
     for name, make in makers.items():
+        signal.setitimer(signal.ITIMER_PROF, LONGEST)
         seeded = {"random_state": 1} if name in ("IForest", "CBLOF", "MCD", "INNE", "DIF", "AutoEncoder") else {}
         try:
             scaled = StandardScaler().fit_transform(x)
@@ -48,6 +60,7 @@ def detectors(path, trusted, rest):
             ]
         except Exception as failure:
             print(f"{name} on {path}: {failure}", file=sys.stderr)
+    signal.setitimer(signal.ITIMER_PROF, 0)
     return out
 
 
