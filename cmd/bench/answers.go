@@ -45,6 +45,7 @@ func (a *answers) parts() []sourcesPart {
 		{"3", a.duplicates},
 		{"4", a.samples},
 		{"5", a.explained},
+		{"6", a.million},
 		{"7", a.predictions},
 	}
 }
