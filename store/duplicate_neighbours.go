@@ -100,13 +100,15 @@ func (c *Collection) scanNeighbours(ctx context.Context, scan *duplicateScan) er
 	}
 	near.settle(scan.seen)
 	scan.reserve(len(near.at))
+	add := c.addFound
 	if anew {
-		err = c.addMeasured(ctx, scan, near)
-	} else {
-		err = c.addFound(ctx, scan, near)
+		add = c.addMeasured
+	}
+	if err := add(ctx, scan, near); err != nil {
+		return err
 	}
 	scan.addCopies()
-	return err
+	return nil
 }
 
 // addNear lists the neighbours of a chunk's points.
@@ -158,7 +160,7 @@ func (s *duplicateScan) eachPlaces(ctx context.Context, f func(places []uint32) 
 		}
 		compared(len(places))
 	}
-	return nil
+	return ctx.Err()
 }
 
 // addMeasured adds the near pairs, measured as the collection's space does: a vector

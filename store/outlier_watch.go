@@ -52,17 +52,18 @@ type populationCache struct {
 }
 
 // strangenessOf are the measures that points are ranked by, noveltyOf those of new records.
-func (w *watch) strangenessOf(m measured) []float64 {
-	return w.withResidual(m, float64(m.crowd), float64(m.spread))
+func (w *watch) strangenessOf(m measured) measures {
+	if w.generation.byRows() {
+		return measuresOf(float64(m.crowd), float64(m.spread))
+	}
+	return measuresOf(float64(m.crowd), float64(m.spread), float64(m.residual))
 }
 
-func (w *watch) noveltyOf(m measured) []float64 { return w.withResidual(m, float64(m.nearest)) }
-
-func (w *watch) withResidual(m measured, measures ...float64) []float64 {
+func (w *watch) noveltyOf(m measured) measures {
 	if w.generation.byRows() {
-		return measures
+		return measuresOf(float64(m.nearest))
 	}
-	return append(measures, float64(m.residual))
+	return measuresOf(float64(m.nearest), float64(m.residual))
 }
 
 // watch fits what tells strange points, or gives what was fitted last if fewer than a
@@ -70,10 +71,10 @@ func (w *watch) withResidual(m measured, measures ...float64) []float64 {
 func (c *Collection) watch(ctx context.Context, gen *generation) (*watch, error) {
 	c.outlierCache.mu.Lock()
 	defer c.outlierCache.mu.Unlock()
-	return c.watchLocked(ctx, gen)
+	return c.watchLocked(ctx, gen, nil)
 }
 
-func (c *Collection) watchLocked(ctx context.Context, gen *generation) (*watch, error) {
+func (c *Collection) watchLocked(ctx context.Context, gen *generation, told func(Progress)) (*watch, error) {
 	seq := c.published.Load()
 	if w := c.outlierCache.watch; w != nil && w.generation == gen && 10*(seq-w.seq) <= uint64(w.points) {
 		return w, nil
@@ -86,7 +87,7 @@ func (c *Collection) watchLocked(ctx context.Context, gen *generation) (*watch, 
 	}
 	var rows []float32
 	var sample []uint32
-	err = c.eachPoint(ctx, index.NewBitmap(slots...), func(chunk []storedPoint) error {
+	err = c.eachChunk(ctx, index.NewBitmap(slots...), counted(told, stageLearn, len(slots)), func(chunk []storedPoint) error {
 		more, err := gen.watchedRows(chunk, c.opts.Workers)
 		rows = append(rows, more...)
 		for _, p := range chunk {
@@ -122,7 +123,7 @@ func (c *Collection) learnNovelty(ctx context.Context, w *watch, sample []uint32
 	}
 	trusted := w.detector.TrustedAt()
 	n := min(len(trusted), most)
-	var measures [][]float64
+	var found []measures
 	const step = 256 // slots a transaction
 	for lo := 0; lo < n; lo += step {
 		if err := ctx.Err(); err != nil {
@@ -139,9 +140,9 @@ func (c *Collection) learnNovelty(ctx context.Context, w *watch, sample []uint32
 					chunk = append(chunk, p)
 				}
 			}
-			found, err := c.measureTrusted(g, w, chunk)
-			for _, m := range found {
-				measures = append(measures, w.noveltyOf(m))
+			more, err := c.measureTrusted(g, w, chunk)
+			for _, m := range more {
+				found = append(found, w.noveltyOf(m))
 			}
 			return err
 		})
@@ -149,7 +150,7 @@ func (c *Collection) learnNovelty(ctx context.Context, w *watch, sample []uint32
 			return err
 		}
 	}
-	w.novelty = newRanking(measures)
+	w.novelty = newRanking(found)
 	return nil
 }
 

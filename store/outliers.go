@@ -52,7 +52,7 @@ func (c *Collection) outliers(ctx context.Context, gen *generation, q OutlierQue
 	if c.points.Load() == 0 {
 		return &Outliers{SuggestedCut: 1, Outliers: []Outlier{}}, nil
 	}
-	pop, err := c.population(ctx, gen)
+	pop, err := c.population(ctx, gen, q.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +61,9 @@ func (c *Collection) outliers(ctx context.Context, gen *generation, q OutlierQue
 		for _, s := range pop.strangest {
 			if len(out.Outliers) == q.Limit {
 				break
+			}
+			if err := ctx.Err(); err != nil {
+				return err
 			}
 			if allow != nil && !allow.Has(s.slot) {
 				continue

@@ -42,7 +42,7 @@ func (c *Collection) eachChunk(ctx context.Context, allow *index.Bitmap, done fu
 		}
 		done(len(chunk))
 	}
-	return nil
+	return ctx.Err()
 }
 
 // pointsFrom appends up to scanStep slots from a key on, and gives the key to go on
