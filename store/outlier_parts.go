@@ -36,7 +36,7 @@ func (c *Collection) explain(g *ground, w *watch, r strangeRow, hits []index.Hit
 	}
 	expected, contributions := usual, make([]float64, len(r.row))
 	if gen.byRows() {
-		contributions, err = w.detector.Contributions(r.watched, gen.fitted.Layout())
+		contributions, err = w.explainer.Contributions(r.watched)
 	} else if expected, err = w.blame(contributions, r, usual); expected == nil {
 		expected = usual
 	}
@@ -75,10 +75,14 @@ func (w *watch) learnUsualParts(rows blas32.General) error {
 	if !w.generation.byRows() {
 		return nil
 	}
+	var err error
+	if w.explainer, err = w.detector.Explainer(w.generation.fitted.Layout()); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
 	squares := make(map[string][]float64)
 	for i := range min(rows.Rows, usualRows) {
 		row := embed.Row(rows, i*rows.Rows/min(rows.Rows, usualRows))
-		contributions, err := w.detector.Contributions(row, w.generation.fitted.Layout())
+		contributions, err := w.explainer.Contributions(row)
 		if err != nil {
 			return fmt.Errorf("store: %w", err)
 		}

@@ -31,6 +31,8 @@ type measured struct {
 type watch struct {
 	generation *generation
 	detector   *embed.Detector
+	// explainer tells the parts of rows that are watched as they are; else nil.
+	explainer *embed.Explainer
 	// novelty ranks new records beside trusted points.
 	novelty *ranking
 	// usual is what parts of records usually have in explanations; nil where rows are not

@@ -42,6 +42,7 @@ type answers struct {
 func (a *answers) parts() []sourcesPart {
 	return []sourcesPart{
 		{"1", a.outliers},
+		{"2", a.scores},
 		{"3", a.duplicates},
 		{"4", a.samples},
 		{"5", a.explained},

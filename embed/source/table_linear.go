@@ -17,13 +17,15 @@ func (f *fittedTable) LinearRow(dst []float32, stored []byte) error {
 	return f.eachValue(stored, func(i int, v any) {
 		run := f.run(dst, i)
 		clear(run)
-		f.columns[i].encode(run, v)
-		if numeric, ok := f.columns[i].(*numericFeatures); ok {
-			x := numeric.inverse(0) // of a missing value the column's middle
-			if v != nil {
-				x = toFloat(v)
-			}
-			run[0] = numeric.linear(x)
+		numeric, ok := f.columns[i].(*numericFeatures)
+		switch {
+		case !ok:
+			f.columns[i].encode(run, v)
+		case v == nil: // the column's middle
+			numeric.encode(run, v)
+			run[0] = numeric.linear(numeric.inverse(0))
+		default:
+			run[0] = numeric.linear(toFloat(v))
 		}
 	})
 }
