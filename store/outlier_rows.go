@@ -8,6 +8,7 @@ import (
 
 	"github.com/latentdb/latentdb/embed"
 	"github.com/latentdb/latentdb/embed/source"
+	"github.com/latentdb/latentdb/index"
 )
 
 // rowsWatched is the most features of vectors that are watched as they are.
@@ -25,19 +26,31 @@ func (g *generation) byRows() bool {
 
 // watchedRows are the rows that points are watched by.
 func (g *generation) watchedRows(chunk []storedPoint, workers int) ([]float32, error) {
-	linear, ok := g.fitted.(source.Linear)
-	switch {
-	case !g.byRows() && g.latentOnly:
-		return g.latentsOf(chunk, workers)
-	case !g.byRows():
-		rows, err := g.originals(chunk, workers)
-		if err != nil {
+	var rows []float32
+	var err error
+	if _, linear := g.fitted.(source.Linear); !g.latentOnly && !(g.byRows() && linear) {
+		if rows, err = g.originals(chunk, workers); err != nil {
 			return nil, err
 		}
+	}
+	return g.watchedOf(chunk, rows, workers)
+}
+
+// watchedOf is watchedRows of points whose feature rows are known, where they are wanted.
+func (g *generation) watchedOf(chunk []storedPoint, rows []float32, workers int) ([]float32, error) {
+	linear, ok := g.fitted.(source.Linear)
+	switch {
+	case g.latentOnly:
+		return g.latentsOf(chunk, workers)
+	case !g.byRows():
 		return g.encode(rows) // not rounded: int8 codes would clip just what is strange
 	case !ok:
-		return g.originals(chunk, workers)
+		return rows, nil
 	}
+	return g.linearRows(linear, chunk, workers)
+}
+
+func (g *generation) linearRows(linear source.Linear, chunk []storedPoint, workers int) ([]float32, error) {
 	width := g.fitted.Width()
 	rows, errs := make([]float32, width*len(chunk)), make([]error, len(chunk))
 	inParallel(workers, len(chunk), func(i int) {
@@ -48,8 +61,9 @@ func (g *generation) watchedRows(chunk []storedPoint, workers int) ([]float32, e
 	return rows, errors.Join(errs...)
 }
 
-// newWatchedRows are those of records that are not stored, whose feature rows are given.
-func (c *Collection) newWatchedRows(g *generation, records []any, rows []float32) ([]float32, error) {
+// newWatchedRows are those of records that are not stored, whose feature rows are given,
+// and what they would be stored as.
+func (g *generation) newWatchedRows(stored [][]byte, rows []float32) ([]float32, error) {
 	if !g.byRows() {
 		return g.encode(rows)
 	}
@@ -59,12 +73,8 @@ func (c *Collection) newWatchedRows(g *generation, records []any, rows []float32
 	}
 	width := g.fitted.Width()
 	out := make([]float32, len(rows))
-	for i, r := range records {
-		stored, err := c.Config().Source.Marshal(r)
-		if err == nil {
-			err = linear.LinearRow(out[i*width:(i+1)*width], stored)
-		}
-		if err != nil {
+	for i, record := range stored {
+		if err := linear.LinearRow(out[i*width:(i+1)*width], record); err != nil {
 			return nil, invalidCause(fmt.Sprintf("records[%d]", i), err)
 		}
 	}
@@ -95,4 +105,52 @@ func (c *Collection) whitenedResiduals(gen *generation, z []float32, chunk []sto
 		out[i] = f.whitened
 	}
 	return out, err
+}
+
+// nearbyRows are the rows of the points that were found near a row, one after another.
+type nearbyRows struct {
+	// features are as points are scored by in input space, watched as they are watched by.
+	features, watched []float32
+}
+
+// nearby reads the rows of hits whose points are still there; what they are watched by where
+// that is wanted.
+func (g *generation) nearby(gr *ground, hits []index.Hit, wantWatched bool) (rows nearbyRows, err error) {
+	if _, linear := g.fitted.(source.Linear); g.byRows() && !linear {
+		rows.features, err = g.featuresOf(gr, hits)
+		rows.watched = rows.features
+		return rows, err
+	}
+	var points []storedPoint
+	for _, h := range hits {
+		p, ok, err := gr.point(h.Slot)
+		if err != nil {
+			return rows, err
+		}
+		if ok {
+			points = append(points, p)
+		}
+	}
+	if rows.features, err = g.featureRows(points, 1); err == nil && wantWatched {
+		rows.watched, err = g.watchedOf(points, rows.features, 1)
+	}
+	return rows, err
+}
+
+// featuresOf are the feature rows of hits, from memory where they are kept.
+func (g *generation) featuresOf(gr *ground, hits []index.Hit) ([]float32, error) {
+	width := g.fitted.Width()
+	out := make([]float32, 0, width*len(hits))
+	for _, h := range hits {
+		n := len(out)
+		if out = out[:n+width]; g.keptRow(out[n:], h.Slot) {
+			continue
+		}
+		row, err := g.featureOfSlot(gr, h.Slot)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out[:n], row...) // nothing, if the point is gone
+	}
+	return out, nil
 }

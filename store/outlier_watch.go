@@ -190,7 +190,11 @@ func (c *Collection) measureSearched(g *ground, w *watch, chunk []storedPoint, w
 		if err != nil {
 			return err
 		}
-		if out[i].nearest, err = c.noveltyAmong(g, w, embed.Row(watched, i), hits); err != nil {
+		rows, err := w.generation.nearby(g, hits, true)
+		if err != nil {
+			return err
+		}
+		if out[i].nearest, err = w.noveltyAmong(embed.Row(watched, i), rows); err != nil {
 			return err
 		}
 	}
@@ -198,37 +202,23 @@ func (c *Collection) measureSearched(g *ground, w *watch, chunk []storedPoint, w
 }
 
 // noveltyAmong is how far the nearest of the points that were found are from a row.
-func (c *Collection) noveltyAmong(g *ground, w *watch, watched []float32, hits []index.Hit) (float32, error) {
-	var found []storedPoint
-	for _, h := range hits {
-		p, ok, err := g.point(h.Slot)
-		if err != nil {
-			return 0, err
-		}
-		if ok {
-			found = append(found, p)
-		}
-	}
-	rows, err := w.generation.watchedRows(found, 1)
-	if err != nil {
-		return 0, err
-	}
-	near, err := w.detector.NoveltyAmong(watched, embed.MatrixOf(rows, len(watched)))
+func (w *watch) noveltyAmong(watched []float32, found nearbyRows) (float32, error) {
+	near, err := w.detector.NoveltyAmong(watched, embed.MatrixOf(found.watched, len(watched)))
 	if err != nil {
 		return 0, fmt.Errorf("store: %w", err)
 	}
 	return near, nil
 }
 
-// measureNew measures a record that is not stored beside the trusted points; hits are the
+// measureNew measures a record that is not stored beside the trusted points; found are the
 // nearest that the index finds.
-func (c *Collection) measureNew(g *ground, w *watch, row, watched []float32, hits []index.Hit) (m measured, err error) {
+func (w *watch) measureNew(row, watched []float32, found nearbyRows) (m measured, err error) {
 	if !w.all {
-		m.nearest, err = c.noveltyAmong(g, w, watched, hits)
+		m.nearest, err = w.noveltyAmong(watched, found)
 	} else {
-		var found []float32
-		if found, err = w.detector.Novelty(embed.MatrixOf(watched, len(watched)), false, 1); err == nil {
-			m.nearest = found[0]
+		var distances []float32
+		if distances, err = w.detector.Novelty(embed.MatrixOf(watched, len(watched)), false, 1); err == nil {
+			m.nearest = distances[0]
 		}
 	}
 	if err != nil || w.generation.byRows() {

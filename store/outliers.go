@@ -131,7 +131,11 @@ func (c *Collection) explainStored(g *ground, w *watch, s measured) (parts []Par
 		}
 		s.nearest = again[0].nearest
 	}
-	parts, err = c.explain(g, w, strangeRow{row, watched, s, gen.latentOnly}, hits)
+	found, err := gen.nearby(g, hits, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	parts, err = w.explain(strangeRow{row, watched, s, gen.latentOnly}, found)
 	return parts, nearest, err
 }
 
@@ -155,9 +159,22 @@ func (g *generation) placeOf(row []float32) ([]float32, error) {
 	return g.encode(row)
 }
 
+// nearbyRecall is how many of a strange point's neighbours are to be found.
+const nearbyRecall = .99
+
+// nearbyEF is how wide a search for them is: as calibrated, where latents are, and else the
+// index's own.
+func (g *generation) nearbyEF() int {
+	if g.model == nil {
+		return 0
+	}
+	p, _ := g.setting(g.report.Calibration, SpaceLatent, nearbyRecall)
+	return p.EF
+}
+
 // neighbours are the points nearest to a latent, other than the one in a slot.
 func (c *Collection) neighbours(gen *generation, z []float32, slot uint32) ([]index.Hit, error) {
-	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours + 1}, c)
+	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours + 1, EF: gen.nearbyEF()}, c)
 	hits = slices.DeleteFunc(hits, func(h index.Hit) bool { return h.Slot == slot })
 	return hits[:min(len(hits), outlierNeighbours)], err
 }
@@ -177,7 +194,7 @@ func (c *Collection) ScoreRecords(ctx context.Context, records ...any) (out *Rec
 }
 
 func (c *Collection) scoreRecords(ctx context.Context, gen *generation, records []any) (*RecordScores, error) {
-	rows, err := c.newRows(gen, records)
+	rows, stored, err := c.newStored(gen, records)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +202,7 @@ func (c *Collection) scoreRecords(ctx context.Context, gen *generation, records 
 	if err != nil {
 		return nil, err
 	}
-	watched, err := c.newWatchedRows(gen, records, rows)
+	watched, err := gen.newWatchedRows(stored, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -206,18 +223,22 @@ func (c *Collection) recordScore(w *watch, r strangeRow) (RecordScore, error) {
 	if err != nil {
 		return out, invalidCause("records", err)
 	}
-	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours}, c)
+	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours, EF: gen.nearbyEF()}, c)
 	if err != nil {
 		return out, err
 	}
 	return out, c.view(func(g *ground) error {
-		if r.measured, err = c.measureNew(g, w, r.row, r.watched, hits); err != nil {
+		found, err := gen.nearby(g, hits, !w.all)
+		if err != nil {
+			return err
+		}
+		if r.measured, err = w.measureNew(r.row, r.watched, found); err != nil {
 			return err
 		}
 		values := w.noveltyOf(r.measured)
 		out.Score, out.PValue = w.novelty.score(values)
 		out.Outlier = w.novelty.strange(values)
-		if out.Parts, err = c.explain(g, w, r, hits); err != nil {
+		if out.Parts, err = w.explain(r, found); err != nil {
 			return err
 		}
 		out.Nearest, err = c.shownNeighbours(g, gen, hits)

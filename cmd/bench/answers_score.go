@@ -34,7 +34,7 @@ func (a *answers) scores(ctx context.Context) error {
 			What: fmt.Sprintf("one record scored in 100,000 %s, less two searches, CPU microseconds", set.what)}
 		n := scoredPoints
 		if a.quick {
-			n /= 20
+			n /= 5
 		}
 		records, err := set.load(ctx, n)
 		if err != nil {
@@ -106,6 +106,7 @@ func (a *answers) scoring(ctx context.Context, cfg store.Config, stored, others 
 		return nil, err
 	}
 	settle()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	runtime.GC()
 	var searches, scores []float64
 	search := func(record any) error {

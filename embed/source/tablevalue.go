@@ -93,7 +93,11 @@ func (t Table) Unmarshal(stored []byte) (any, error) {
 }
 
 func decodeTableRecord(stored []byte) (map[string]any, error) {
-	var record map[string]any
+	record := make(map[string]any)
+	if flatObject(stored, func(name []byte, v any) { record[string(name)] = v }) {
+		return record, nil
+	}
+	record = nil
 	if err := decodeStrict(stored, &record); err != nil {
 		return nil, fmt.Errorf("%w: stored table record: %w", ErrRecord, err)
 	}
