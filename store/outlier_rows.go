@@ -26,39 +26,47 @@ func (g *generation) byRows() bool {
 
 // watchedRows are the rows that points are watched by.
 func (g *generation) watchedRows(chunk []storedPoint, workers int) ([]float32, error) {
-	var rows []float32
-	var err error
-	if _, linear := g.fitted.(source.Linear); !g.latentOnly && !(g.byRows() && linear) {
-		if rows, err = g.originals(chunk, workers); err != nil {
-			return nil, err
+	watched, _, err := g.watchedAndFeatures(chunk, workers, false)
+	return watched, err
+}
+
+// watchedAndFeatures are the rows that points are watched by and, where they are wanted or
+// made on the way, their feature rows.
+func (g *generation) watchedAndFeatures(chunk []storedPoint, workers int, wanted bool) (watched, features []float32, err error) {
+	if g.latentOnly {
+		if watched, err = g.latentsOf(chunk, workers); err == nil && wanted {
+			features, err = g.decode(watched, workers)
 		}
+		return watched, features, err
 	}
-	return g.watchedOf(chunk, rows, workers)
+	if linear, ok := g.fitted.(source.Linear); ok {
+		return g.linearRows(linear, chunk, workers, wanted)
+	}
+	if features, err = g.originals(chunk, workers); err != nil || g.byRows() {
+		return features, features, err
+	}
+	watched, err = g.encode(features) // not rounded: int8 codes would clip just what is strange
+	return watched, features, err
 }
 
-// watchedOf is watchedRows of points whose feature rows are known, where they are wanted.
-func (g *generation) watchedOf(chunk []storedPoint, rows []float32, workers int) ([]float32, error) {
-	linear, ok := g.fitted.(source.Linear)
-	switch {
-	case g.latentOnly:
-		return g.latentsOf(chunk, workers)
-	case !g.byRows():
-		return g.encode(rows) // not rounded: int8 codes would clip just what is strange
-	case !ok:
-		return rows, nil
-	}
-	return g.linearRows(linear, chunk, workers)
-}
-
-func (g *generation) linearRows(linear source.Linear, chunk []storedPoint, workers int) ([]float32, error) {
+// linearRows are the rows of points with numbers on a linear scale and, where they are
+// wanted, their feature rows.
+func (g *generation) linearRows(linear source.Linear, chunk []storedPoint, workers int, wanted bool) (rows, features []float32, err error) {
 	width := g.fitted.Width()
 	rows, errs := make([]float32, width*len(chunk)), make([]error, len(chunk))
+	if wanted {
+		features = make([]float32, width*len(chunk))
+	}
 	inParallel(workers, len(chunk), func(i int) {
-		if err := linear.LinearRow(rows[i*width:(i+1)*width], chunk[i].data); err != nil {
+		var feature []float32
+		if wanted {
+			feature = features[i*width : (i+1)*width]
+		}
+		if err := linear.LinearRow(rows[i*width:(i+1)*width], feature, chunk[i].data); err != nil {
 			errs[i] = fmt.Errorf("store: record of id %s: %w", chunk[i].id, err)
 		}
 	})
-	return rows, errors.Join(errs...)
+	return rows, features, errors.Join(errs...)
 }
 
 // newWatchedRows are those of records that are not stored, whose feature rows are given,
@@ -74,7 +82,7 @@ func (g *generation) newWatchedRows(stored [][]byte, rows []float32) ([]float32,
 	width := g.fitted.Width()
 	out := make([]float32, len(rows))
 	for i, record := range stored {
-		if err := linear.LinearRow(out[i*width:(i+1)*width], record); err != nil {
+		if err := linear.LinearRow(out[i*width:(i+1)*width], nil, record); err != nil {
 			return nil, invalidCause(fmt.Sprintf("records[%d]", i), err)
 		}
 	}
@@ -131,8 +139,10 @@ func (g *generation) nearby(gr *ground, hits []index.Hit, wantWatched bool) (row
 			points = append(points, p)
 		}
 	}
-	if rows.features, err = g.featureRows(points, 1); err == nil && wantWatched {
-		rows.watched, err = g.watchedOf(points, rows.features, 1)
+	if wantWatched {
+		rows.watched, rows.features, err = g.watchedAndFeatures(points, 1, true)
+	} else {
+		rows.features, err = g.featureRows(points, 1)
 	}
 	return rows, err
 }

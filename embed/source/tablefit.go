@@ -132,11 +132,13 @@ type fittedTable struct {
 	columns []features
 	starts  []int // first feature of each column, and the width at the end
 	blocks  embed.Layout
+	byName  map[string]int
 }
 
 func newFittedTable(spec Table, columns []features) (*fittedTable, error) {
-	f := &fittedTable{spec: spec, columns: columns, starts: make([]int, len(columns)+1)}
+	f := &fittedTable{spec: spec, columns: columns, starts: make([]int, len(columns)+1), byName: make(map[string]int, len(columns))}
 	for i, c := range columns {
+		f.byName[spec.Columns[i].Name] = i
 		layout := c.layout()
 		f.starts[i+1] = f.starts[i] + layout.Width()
 		f.blocks = appendBlocks(f.blocks, layout)
@@ -190,19 +192,38 @@ func (f *fittedTable) Row(dst []float32, stored []byte) error {
 // eachValue calls visit with the value of every column of a stored record, as the column
 // takes it.
 func (f *fittedTable) eachValue(stored []byte, visit func(i int, v any)) error {
-	record, err := decodeTableRecord(stored)
+	values, err := f.values(stored)
 	if err != nil {
 		return err
 	}
-	for i := range f.columns {
+	for i, v := range values {
 		c := &f.spec.Columns[i]
-		v, err := c.normal(record[c.Name])
+		kept, err := c.normal(v)
 		if err != nil {
 			return fmt.Errorf("%w: column %q: %w", ErrRecord, c.Name, err)
 		}
-		visit(i, v)
+		visit(i, kept)
 	}
 	return nil
+}
+
+// values are those of a stored record by column, nil where it has none.
+func (f *fittedTable) values(stored []byte) ([]any, error) {
+	values := make([]any, len(f.columns))
+	put := func(name []byte, v any) {
+		if i, known := f.byName[string(name)]; known {
+			values[i] = v
+		}
+	}
+	if flatObject(stored, put) {
+		return values, nil
+	}
+	record, err := decodeTableRecord(stored)
+	clear(values)
+	for name, v := range record {
+		put([]byte(name), v)
+	}
+	return values, err
 }
 
 // Record returns every column: numbers and times within the range of the fit and
