@@ -111,7 +111,8 @@ func (c *Collection) scanFields(ctx context.Context, scan *duplicateScan, form r
 		return err
 	}
 	failed := make([]error, len(stored))
-	records := linkage.Prepare(c.opts.Workers, len(stored), len(form.names), func(i int) []linkage.Value {
+	ended := func() bool { return ctx.Err() != nil }
+	records := linkage.Prepare(c.opts.Workers, len(stored), len(form.names), ended, func(i int) []linkage.Value {
 		values, err := form.values(stored[i])
 		if err != nil {
 			failed[i] = err
@@ -119,13 +120,13 @@ func (c *Collection) scanFields(ctx context.Context, scan *duplicateScan, form r
 		}
 		return values
 	})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	for i, err := range failed {
 		if err != nil {
 			return fmt.Errorf("%w: record of slot %d: %v", ErrCorrupt, scan.seen[i].slot, err)
 		}
-	}
-	if err := ctx.Err(); err != nil {
-		return err
 	}
 	matcher := &fieldMatcher{form: form, slots: make([]uint32, len(scan.seen))}
 	for i, p := range scan.seen {
@@ -139,7 +140,7 @@ func (c *Collection) scanFields(ctx context.Context, scan *duplicateScan, form r
 		}
 		goes = func(a, b uint32) bool { return side[a] != side[b] }
 	}
-	pairs := records.Candidates(goes)
+	pairs := records.Candidates(goes, scan.progress(stageSearch))
 	if near.settle(scan.seen); scan.generation.model != nil {
 		for a, listed := range near.pairs(scan.places()) {
 			pairs = append(pairs, linkage.PairOf(a, near.at[listed]))
@@ -151,6 +152,9 @@ func (c *Collection) scanFields(ctx context.Context, scan *duplicateScan, form r
 	}
 	var matches []linkage.Match
 	matcher.links, matches = records.Learn(pairs, scan.between != nil)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	scan.matcher, scan.search.method = matcher, MethodFields
 	scan.addCopies()
 	scan.addMatches(matches)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/latentdb/latentdb/embed/source"
 	"github.com/latentdb/latentdb/index"
 )
 
@@ -289,6 +290,34 @@ func TestWholeQuestionsAreCancelled(t *testing.T) {
 			if n, err := c.Count(ctx, nil); err != nil || n != 2500 {
 				t.Errorf("%s, cancelled at step %d: %d points, %v", q.name, step, n, err)
 			}
+		}
+	}
+}
+
+// TestFieldScansTellAndEnd: so it is where records are compared by fields.
+func TestFieldScansTellAndEnd(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Text{}})
+	var points []Point
+	for i, text := range topicTexts(3, 2500) {
+		points = append(points, Point{ID: NumID(uint64(i)), Record: text})
+	}
+	mustUpsert(t, c, points...)
+	var told []Progress
+	_, err := c.Duplicates(ctx, DuplicateQuery{Progress: func(p Progress) { told = append(told, p) }})
+	if check(t, err); len(told) < 5 || told[2] != (Progress{stageGather, 2500, 2500}) || told[len(told)-1] != (Progress{stageSearch, 2500, 2500}) {
+		t.Errorf("told %+v", told)
+	}
+	for step := range told {
+		c.lastScan = scanCache{}
+		ending, cancel := context.WithCancel(ctx)
+		calls := 0
+		_, err := c.Duplicates(ending, DuplicateQuery{Progress: func(Progress) {
+			if calls++; calls == step+1 {
+				cancel()
+			}
+		}})
+		if cancel(); !errors.Is(err, context.Canceled) || calls != step+1 {
+			t.Errorf("cancelled at %+v: %v after %d", told[step], err, calls)
 		}
 	}
 }
