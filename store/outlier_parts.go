@@ -25,7 +25,7 @@ type strangeRow struct {
 // in which its nearest neighbours differ from it: a value that no other point has may be
 // given back well. Both count as far as their measure lies above what is usual, and the
 // greater of them says what was expected. Of a row that is not the record's own but decoded, only its place is told.
-func (w *watch) explain(r strangeRow, near nearbyRows) (_ []Part, err error) {
+func (w *watch) explain(r strangeRow, near nearby) (_ []Part, err error) {
 	gen := w.generation
 	usual := meanRow(near.features, len(r.row))
 	expected, contributions := usual, make([]float64, len(r.row))

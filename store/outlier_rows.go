@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"gonum.org/v1/gonum/blas/blas32"
 
@@ -115,52 +116,66 @@ func (c *Collection) whitenedResiduals(gen *generation, z []float32, chunk []sto
 	return out, err
 }
 
-// nearbyRows are the rows of the points that were found near a row, one after another.
-type nearbyRows struct {
-	// features are as points are scored by in input space, watched as they are watched by.
+// nearby are the points that were found near a row.
+type nearby struct {
+	shown []Neighbour // as answers have them
+	// features are their rows as points are scored by in input space, watched as they are
+	// watched by, one after another.
 	features, watched []float32
 }
 
-// nearby reads the rows of hits whose points are still there; what they are watched by where
-// that is wanted.
-func (g *generation) nearby(gr *ground, hits []index.Hit, wantWatched bool) (rows nearbyRows, err error) {
-	if _, linear := g.fitted.(source.Linear); g.byRows() && !linear {
-		rows.features, err = g.featuresOf(gr, hits)
-		rows.watched = rows.features
-		return rows, err
-	}
+// nearbyOf reads what hits are of, but for points that are gone; what they are watched by
+// where that is wanted.
+func (c *Collection) nearbyOf(g *ground, gen *generation, hits []index.Hit, wantWatched bool) (out nearby, err error) {
+	_, linear := gen.fitted.(source.Linear)
+	plain := gen.byRows() && !linear // one row serves for all
+	metric := gen.metric(c.Config())
+	out.shown = make([]Neighbour, 0, len(hits))
 	var points []storedPoint
 	for _, h := range hits {
-		p, ok, err := gr.point(h.Slot)
-		if err != nil {
-			return rows, err
+		var e slotEntry
+		var ok bool
+		if e, ok, err = g.entry(h.Slot); err != nil {
+			return out, err
 		}
-		if ok {
-			points = append(points, p)
-		}
-	}
-	if wantWatched {
-		rows.watched, rows.features, err = g.watchedAndFeatures(points, 1, true)
-	} else {
-		rows.features, err = g.featureRows(points, 1)
-	}
-	return rows, err
-}
-
-// featuresOf are the feature rows of hits, from memory where they are kept.
-func (g *generation) featuresOf(gr *ground, hits []index.Hit) ([]float32, error) {
-	width := g.fitted.Width()
-	out := make([]float32, 0, width*len(hits))
-	for _, h := range hits {
-		n := len(out)
-		if out = out[:n+width]; g.keptRow(out[n:], h.Slot) {
+		if !ok {
 			continue
 		}
-		row, err := g.featureOfSlot(gr, h.Slot)
-		if err != nil {
-			return nil, err
+		out.shown = append(out.shown, Neighbour{ID: e.id, Score: scoreOf(metric, h.Distance)})
+		if plain {
+			out.features, err = gen.appendFeature(out.features, g, h.Slot, e)
+		} else {
+			var p storedPoint
+			p, err = g.content(h.Slot, e)
+			points = append(points, p)
 		}
-		out = append(out[:n], row...) // nothing, if the point is gone
+		if err != nil {
+			return out, err
+		}
 	}
-	return out, nil
+	switch {
+	case plain:
+		out.watched = out.features
+	case wantWatched:
+		out.watched, out.features, err = gen.watchedAndFeatures(points, 1, true)
+	default:
+		out.features, err = gen.featureRows(points, 1)
+	}
+	return out, err
+}
+
+// appendFeature appends the feature row of a slot that holds a point, from memory where it is
+// kept.
+func (g *generation) appendFeature(dst []float32, gr *ground, slot uint32, e slotEntry) ([]float32, error) {
+	n, width := len(dst), g.fitted.Width()
+	dst = slices.Grow(dst, width)
+	if g.keptRow(dst[n:n+width], slot) {
+		return dst[:n+width], nil
+	}
+	p, err := gr.content(slot, e)
+	if err != nil {
+		return dst, err
+	}
+	row, err := g.originals([]storedPoint{p}, 1)
+	return append(dst, row...), err
 }

@@ -190,11 +190,11 @@ func (c *Collection) measureSearched(g *ground, w *watch, chunk []storedPoint, w
 		if err != nil {
 			return err
 		}
-		rows, err := w.generation.nearby(g, hits, true)
+		found, err := c.nearbyOf(g, w.generation, hits, true)
 		if err != nil {
 			return err
 		}
-		if out[i].nearest, err = w.noveltyAmong(embed.Row(watched, i), rows); err != nil {
+		if out[i].nearest, err = w.noveltyAmong(embed.Row(watched, i), found); err != nil {
 			return err
 		}
 	}
@@ -202,7 +202,7 @@ func (c *Collection) measureSearched(g *ground, w *watch, chunk []storedPoint, w
 }
 
 // noveltyAmong is how far the nearest of the points that were found are from a row.
-func (w *watch) noveltyAmong(watched []float32, found nearbyRows) (float32, error) {
+func (w *watch) noveltyAmong(watched []float32, found nearby) (float32, error) {
 	near, err := w.detector.NoveltyAmong(watched, embed.MatrixOf(found.watched, len(watched)))
 	if err != nil {
 		return 0, fmt.Errorf("store: %w", err)
@@ -212,7 +212,7 @@ func (w *watch) noveltyAmong(watched []float32, found nearbyRows) (float32, erro
 
 // measureNew measures a record that is not stored beside the trusted points; found are the
 // nearest that the index finds.
-func (w *watch) measureNew(row, watched []float32, found nearbyRows) (m measured, err error) {
+func (w *watch) measureNew(row, watched []float32, found nearby) (m measured, err error) {
 	if !w.all {
 		m.nearest, err = w.noveltyAmong(watched, found)
 	} else {

@@ -117,9 +117,6 @@ func (c *Collection) explainStored(g *ground, w *watch, s measured) (parts []Par
 	if err != nil {
 		return nil, nil, err
 	}
-	if nearest, err = c.shownNeighbours(g, gen, hits); err != nil {
-		return nil, nil, err
-	}
 	watched, err := gen.watchedRows([]storedPoint{p}, 1)
 	if err != nil {
 		return nil, nil, err
@@ -131,12 +128,12 @@ func (c *Collection) explainStored(g *ground, w *watch, s measured) (parts []Par
 		}
 		s.nearest = again[0].nearest
 	}
-	found, err := gen.nearby(g, hits, false)
+	found, err := c.nearbyOf(g, gen, hits, false)
 	if err != nil {
 		return nil, nil, err
 	}
 	parts, err = w.explain(strangeRow{row, watched, s, gen.latentOnly}, found)
-	return parts, nearest, err
+	return parts, found.shown, err
 }
 
 // watchedGeneration is the active one, fitted unless points are watched by their rows.
@@ -159,22 +156,19 @@ func (g *generation) placeOf(row []float32) ([]float32, error) {
 	return g.encode(row)
 }
 
-// nearbyRecall is how many of a strange point's neighbours are to be found.
-const nearbyRecall = .99
-
-// nearbyEF is how wide a search for them is: as calibrated, where latents are, and else the
-// index's own.
-func (g *generation) nearbyEF() int {
-	if g.model == nil {
+// nearbyEF is how wide a search for a strange point's neighbours is: as calibrated for the
+// collection's recall, where latents are, and else the index's own.
+func (c *Collection) nearbyEF(gen *generation) int {
+	if gen.model == nil {
 		return 0
 	}
-	p, _ := g.setting(g.report.Calibration, SpaceLatent, nearbyRecall)
+	p, _ := gen.setting(gen.report.Calibration, SpaceLatent, c.Config().Recall)
 	return p.EF
 }
 
 // neighbours are the points nearest to a latent, other than the one in a slot.
 func (c *Collection) neighbours(gen *generation, z []float32, slot uint32) ([]index.Hit, error) {
-	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours + 1, EF: gen.nearbyEF()}, c)
+	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours + 1, EF: c.nearbyEF(gen)}, c)
 	hits = slices.DeleteFunc(hits, func(h index.Hit) bool { return h.Slot == slot })
 	return hits[:min(len(hits), outlierNeighbours)], err
 }
@@ -223,12 +217,12 @@ func (c *Collection) recordScore(w *watch, r strangeRow) (RecordScore, error) {
 	if err != nil {
 		return out, invalidCause("records", err)
 	}
-	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours, EF: gen.nearbyEF()}, c)
+	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours, EF: c.nearbyEF(gen)}, c)
 	if err != nil {
 		return out, err
 	}
 	return out, c.view(func(g *ground) error {
-		found, err := gen.nearby(g, hits, !w.all)
+		found, err := c.nearbyOf(g, gen, hits, !w.all)
 		if err != nil {
 			return err
 		}
@@ -241,22 +235,7 @@ func (c *Collection) recordScore(w *watch, r strangeRow) (RecordScore, error) {
 		if out.Parts, err = w.explain(r, found); err != nil {
 			return err
 		}
-		out.Nearest, err = c.shownNeighbours(g, gen, hits)
-		return err
+		out.Nearest = found.shown
+		return nil
 	})
-}
-
-// shownNeighbours are hits as answers have them.
-func (c *Collection) shownNeighbours(g *ground, gen *generation, hits []index.Hit) ([]Neighbour, error) {
-	out := []Neighbour{}
-	for _, h := range hits {
-		e, ok, err := g.entry(h.Slot)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			out = append(out, Neighbour{ID: e.id, Score: scoreOf(gen.metric(c.Config()), h.Distance)})
-		}
-	}
-	return out, nil
 }
