@@ -200,43 +200,6 @@ func (d *Detector) scaled(rows blas32.General, workers int) (blas32.General, err
 // on, ascending. They must not be changed.
 func (d *Detector) TrustedAt() []int { return d.trustedAt }
 
-// contributionNearest is how many references tell in which features a wide row differs.
-const contributionNearest = 10
-
-// Contributions are how much each feature of a row makes it strange: the square of how
-// many standard deviations it lies from what the other features let expect, by the robust
-// Gaussian; of more than 128 features the mean square of how far it is from the nearest of
-// the crowd. The layout is that of the row.
-func (d *Detector) Contributions(row []float32, layout Layout) ([]float64, error) {
-	if len(row) != len(d.scale.center) || layout.Width() != len(row) {
-		return nil, fmt.Errorf("%w: the row has %d values, want %d", ErrData, len(row), len(d.scale.center))
-	}
-	z := NewMatrix(1, len(row))
-	d.scale.apply(z.Data, row)
-	if d.gaussian.pca == nil {
-		return d.gaussian.surprises(z.Data, layout)
-	}
-	return d.crowd.gaps(z), nil
-}
-
-// gaps are the mean squares by which a row's features differ from the nearest references.
-func (r reference) gaps(row blas32.General) []float64 {
-	var near smallest
-	r.eachDistances(row, 1, func(_ int, squares []float32) {
-		for i, s := range squares {
-			near.offer(contributionNearest, candidate{s, uint32(i)})
-		}
-	})
-	out, n := make([]float64, row.Cols), float64(len(near))
-	for _, at := range near.ascending() {
-		for j, v := range Row(r.rows, int(at)) {
-			gap := float64(row.Data[j]) - float64(v)
-			out[j] += gap * gap / n
-		}
-	}
-	return out
-}
-
 // nearest is the mean distance of each row to the k nearest references.
 func (r reference) nearest(rows blas32.General, k, workers int) []float32 {
 	out := make([]float32, rows.Rows)

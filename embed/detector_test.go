@@ -1,12 +1,14 @@
 package embed
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/mat"
 	"pgregory.net/rapid"
 )
 
@@ -194,6 +196,10 @@ func TestContributionsNameTheFeature(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		e, err := d.Explainer(NumericLayout(width))
+		if err != nil {
+			t.Fatal(err)
+		}
 		rng := rand.New(rand.NewPCG(9, 9))
 		right := 0
 		const asked = 200
@@ -201,7 +207,7 @@ func TestContributionsNameTheFeature(t *testing.T) {
 			row := slices.Clone(Row(rows, rng.IntN(rows.Rows)))
 			j := rng.IntN(len(row))
 			row[j] += 3
-			c, err := d.Contributions(row, NumericLayout(len(row)))
+			c, err := e.Contributions(row)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -212,5 +218,77 @@ func TestContributionsNameTheFeature(t *testing.T) {
 		if right < asked*95/100 {
 			t.Errorf("%d features: %d of %d name the one that was changed", width, right, asked)
 		}
+	}
+}
+
+// surpriseNaive is that of the features from one on, by the inverse of its part of the
+// inverse covariance.
+func surpriseNaive(t *testing.T, g *robustGaussian, row []float64, from, n int) float64 {
+	t.Helper()
+	width := len(row)
+	axes := mat.NewDense(width, width, nil)
+	for j := range width {
+		for k, x := range Row(g.axes, j) {
+			axes.Set(j, k, float64(x))
+		}
+	}
+	var precision, inverse mat.Dense
+	precision.Mul(axes, axes.T())
+	var all, solved mat.VecDense
+	all.MulVec(&precision, mat.NewVecDense(width, row))
+	if err := inverse.Inverse(precision.Slice(from, from+n, from, from+n)); err != nil {
+		t.Fatal(err)
+	}
+	part := all.SliceVec(from, from+n)
+	solved.MulVec(&inverse, part)
+	return mat.Dot(part, &solved)
+}
+
+// TestContributionsAgreeWithNaive: what a one-hot run or a number has is what the inverse
+// covariance says.
+func TestContributionsAgreeWithNaive(t *testing.T) {
+	layout := Layout{{Kind: Numeric, Width: 3}, {Kind: OneHot, Width: 5}, {Kind: Numeric, Width: 2}, {Kind: OneHot, Width: 2}}
+	rng := rand.New(rand.NewPCG(4, 1))
+	rows := NewMatrix(600, layout.Width())
+	for i := range rows.Rows {
+		row := Row(rows, i)
+		for j := range 3 {
+			row[j] = float32(rng.NormFloat64())
+		}
+		row[3+rng.IntN(5)], row[10+rng.IntN(2)] = 1, 1
+		row[8], row[9] = row[0]+float32(.1*rng.NormFloat64()), row[3]
+	}
+	d, err := FitDetector(t.Context(), rows, 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := d.Explainer(layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 50 {
+		got, err := e.Contributions(Row(rows, i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		z, row := make([]float32, rows.Cols), make([]float64, rows.Cols)
+		d.scale.apply(z, Row(rows, i))
+		for j, x := range z {
+			row[j] = float64(x - d.gaussian.mean[j])
+		}
+		for _, run := range [][2]int{{0, 1}, {1, 1}, {2, 1}, {3, 5}, {8, 1}, {9, 1}, {10, 2}} {
+			want := surpriseNaive(t, d.gaussian, row, run[0], run[1]) / float64(run[1])
+			for j := run[0]; j < run[0]+run[1]; j++ {
+				if math.Abs(got[j]-want) > 1e-3*max(.01, want) {
+					t.Errorf("row %d, feature %d: %v, want %v", i, j, got[j], want)
+				}
+			}
+		}
+	}
+	if _, err := d.Explainer(layout[:2]); !errors.Is(err, ErrData) {
+		t.Errorf("a layout of fewer features: %v", err)
+	}
+	if _, err := e.Contributions(make([]float32, 3)); !errors.Is(err, ErrData) {
+		t.Errorf("a short row: %v", err)
 	}
 }

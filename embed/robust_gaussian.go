@@ -2,7 +2,6 @@ package embed
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -221,69 +220,6 @@ func (g *robustGaussian) distances(rows blas32.General, workers int) []float32 {
 		}
 	})
 	return out
-}
-
-// surprises are the squares of how many standard deviations features lie from what the
-// others of a row let expect, where rows are not reduced. The features of a one-hot run
-// tell each other, so a run is taken as one, and shares its square.
-func (g *robustGaussian) surprises(row []float32, layout Layout) ([]float64, error) {
-	white := make([]float64, len(row))
-	for j, x := range row {
-		for k, v := range Row(g.axes, j) {
-			white[k] += float64(x-g.mean[j]) * float64(v)
-		}
-	}
-	out := make([]float64, len(row))
-	at := 0
-	for _, block := range layout {
-		step := 1
-		if block.Kind == OneHot {
-			step = block.Width
-		}
-		for end := at + block.Width; at < end; at += step {
-			square, err := g.surprise(at, step, white)
-			if err != nil {
-				return nil, err
-			}
-			for j := range step {
-				out[at+j] = square / float64(step)
-			}
-		}
-	}
-	return out, nil
-}
-
-// surprise is that of n features together, from one on. With P the inverse covariance and
-// d the row less the mean, it is (P d)' (P of the features)⁻¹ (P d).
-func (g *robustGaussian) surprise(from, n int, white []float64) (float64, error) {
-	product, precision := mat.NewVecDense(n, nil), mat.NewSymDense(n, nil)
-	for i := range n {
-		a := Row(g.axes, from+i)
-		var sum float64
-		for k, v := range a {
-			sum += float64(v) * white[k]
-		}
-		product.SetVec(i, sum)
-		for j := i; j < n; j++ {
-			var sum float64
-			for k, v := range Row(g.axes, from+j) {
-				sum += float64(v) * float64(a[k])
-			}
-			precision.SetSym(i, j, sum)
-		}
-	}
-	if n == 1 {
-		return product.AtVec(0) * product.AtVec(0) / precision.At(0, 0), nil
-	}
-	var factor mat.Cholesky
-	var solved mat.VecDense
-	if !factor.Factorize(precision) {
-		return 0, fmt.Errorf("%w: a covariance is singular", ErrData)
-	}
-	if err := factor.SolveVecTo(&solved, product); err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrData, err)
-	}
-	return mat.Dot(product, &solved), nil
 }
 
 // reduce takes wide rows to their leading components and the distance from those.

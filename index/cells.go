@@ -91,6 +91,13 @@ func (x *cells) Row(dst []float32, slot uint32) bool {
 	return held
 }
 
+// Groups implements Grouped: groups are cells.
+func (x *cells) Groups(dst, slots []uint32) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	x.part.cellOf.getAll(dst, slots)
+}
+
 func (x *cells) Slots() iter.Seq[uint32] {
 	return x.eachSlot(func() *slotTable { return &x.part.cellOf })
 }

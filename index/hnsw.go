@@ -126,6 +126,13 @@ func (h *hnsw[T]) Row(dst []float32, slot uint32) bool {
 	return held
 }
 
+// Groups implements Grouped: groups are nodes, of which the next lie near each other.
+func (h *hnsw[T]) Groups(dst, slots []uint32) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	h.graph.nodeOf.getAll(dst, slots)
+}
+
 func (h *hnsw[T]) Slots() iter.Seq[uint32] {
 	return h.eachSlot(func() *slotTable { return &h.graph.nodeOf })
 }

@@ -150,6 +150,15 @@ type Bulk interface {
 	UpsertMany(ctx context.Context, slots []uint32, rows []float32, workers int) error
 }
 
+// Grouped is implemented by engines that keep near rows together.
+type Grouped interface {
+	// Groups puts into dst[i] the number of the group that the row under slots[i] is in, the
+	// largest uint32 for a slot that is not held. Whoever searches for many of the rows held
+	// does so group by group: each search then reads what the one before has read, which the
+	// processor still has at hand.
+	Groups(dst, slots []uint32)
+}
+
 // Config is what an engine needs to make an index.
 type Config struct {
 	// Dim is the length of every row, 1 to MaxDim.

@@ -111,6 +111,10 @@ func (r *Rows) Row(dst []float32, slot uint32) bool {
 		return false
 	}
 	row := p.row(slot, r.stride())
+	if len(r.constants) == 0 && !r.form.gridded() {
+		packed.Unpack(dst[:r.dim], row, r.packed)
+		return true
+	}
 	for i, feature := range r.kept {
 		dst[feature] = packed.At(row, r.packed, i)
 		if r.form.gridded() {

@@ -2,6 +2,7 @@ package index
 
 import (
 	"iter"
+	"math"
 	"math/bits"
 	"sync"
 	"unsafe"
@@ -85,6 +86,17 @@ func (t *slotTable) get(slot uint32) (uint32, bool) {
 		return 0, false
 	}
 	return p.values[i] - 1, true
+}
+
+// getAll puts into dst the values of slots, the largest uint32 where one is not held.
+func (t *slotTable) getAll(dst, slots []uint32) {
+	for i, slot := range slots {
+		value, held := t.get(slot)
+		if !held {
+			value = math.MaxUint32
+		}
+		dst[i] = value
+	}
 }
 
 func (t *slotTable) set(slot, value uint32) {

@@ -48,6 +48,9 @@ type OutlierQuery struct {
 	// OmitParts leaves out what makes each of them strange, and its neighbours, which
 	// take most of the time where many are asked for.
 	OmitParts bool
+	// Progress, if set, is told how far the points are measured, one call at a time, which
+	// is waited for: it should be quick. It must not ask for outliers itself.
+	Progress func(Progress)
 }
 
 // Outliers are a collection's strangest points.
@@ -114,6 +117,9 @@ type DuplicateQuery struct {
 	Limit int
 	// NoUndo has Deduplicate keep nothing of what it removes. Default false: it can be undone.
 	NoUndo bool
+	// Progress, if set, is told how far the points are compared, one call at a time, which
+	// is waited for: it should be quick.
+	Progress func(Progress)
 }
 
 // DuplicateMethod is how the distance between duplicates is measured.

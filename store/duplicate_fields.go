@@ -93,23 +93,26 @@ func fieldValue(v any) linkage.Value {
 // scanFields compares the points by fields: candidates are the nearest by terms and, once
 // there is a model, by latents.
 func (c *Collection) scanFields(ctx context.Context, scan *duplicateScan, form recordForm) error {
-	stored := make([][]byte, 0, c.points.Load())
-	near := map[linkage.Pair]struct{}{}
-	byLatents := c.latentSearch(scan)
-	err := c.eachPoint(ctx, scan.allow, func(chunk []storedPoint) error {
+	stored := make([][]byte, 0, cap(scan.seen))
+	search, near := c.generationSearch(scan.generation), newNearLists(0, false)
+	err := c.eachChunk(ctx, scan.asked.allow, scan.progress(stageGather), func(chunk []storedPoint) error {
 		for _, p := range chunk {
 			stored = append(stored, slices.Clone(p.data))
 			if err := scan.remember(p); err != nil {
 				return err
 			}
 		}
-		return byLatents(chunk, near)
+		if scan.generation.model == nil {
+			return nil
+		}
+		return c.addNear(near, scan, search, chunk)
 	})
 	if err != nil {
 		return err
 	}
 	failed := make([]error, len(stored))
-	records := linkage.Prepare(c.opts.Workers, len(stored), len(form.names), func(i int) []linkage.Value {
+	ended := func() bool { return ctx.Err() != nil }
+	records := linkage.Prepare(c.opts.Workers, len(stored), len(form.names), ended, func(i int) []linkage.Value {
 		values, err := form.values(stored[i])
 		if err != nil {
 			failed[i] = err
@@ -117,13 +120,13 @@ func (c *Collection) scanFields(ctx context.Context, scan *duplicateScan, form r
 		}
 		return values
 	})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	for i, err := range failed {
 		if err != nil {
 			return fmt.Errorf("%w: record of slot %d: %v", ErrCorrupt, scan.seen[i].slot, err)
 		}
-	}
-	if err := ctx.Err(); err != nil {
-		return err
 	}
 	matcher := &fieldMatcher{form: form, slots: make([]uint32, len(scan.seen))}
 	for i, p := range scan.seen {
@@ -137,16 +140,21 @@ func (c *Collection) scanFields(ctx context.Context, scan *duplicateScan, form r
 		}
 		goes = func(a, b uint32) bool { return side[a] != side[b] }
 	}
-	pairs := records.Candidates(goes)
-	for p := range near {
-		pairs = append(pairs, linkage.PairOf(matcher.place(p.A), matcher.place(p.B)))
+	pairs := records.Candidates(goes, scan.progress(stageSearch))
+	if near.settle(scan.seen); scan.generation.model != nil {
+		for a, listed := range near.pairs(scan.places()) {
+			pairs = append(pairs, linkage.PairOf(a, near.at[listed]))
+		}
 	}
-	pairs = slices.DeleteFunc(linkage.Distinct(pairs), func(p linkage.Pair) bool { return p.B == linkage.Nowhere })
+	pairs = linkage.Distinct(pairs)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	var matches []linkage.Match
 	matcher.links, matches = records.Learn(pairs, scan.between != nil)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	scan.matcher, scan.search.method = matcher, MethodFields
 	scan.addCopies()
 	scan.addMatches(matches)
@@ -159,35 +167,17 @@ func (s *duplicateScan) addMatches(matches []linkage.Match) {
 		if m.Probability < leastProbability || s.seen[m.A].content == s.seen[m.B].content {
 			continue // copies are pairs already
 		}
-		s.pairs = append(s.pairs, scanPair{a: m.A, b: m.B, distance: 1 - m.Probability, fields: s.matcher.similarities(m.Fields)})
+		s.fields = append(s.fields, s.matcher.similarities(m.Fields))
+		s.pairs = append(s.pairs, scanPair{a: m.A, b: m.B, distance: 1 - m.Probability, fields: uint32(len(s.fields))})
 	}
 }
 
-// latentSearch adds to near each point of a chunk with its nearest by latents, where there
-// is a model.
-func (c *Collection) latentSearch(scan *duplicateScan) func(chunk []storedPoint, near map[linkage.Pair]struct{}) error {
-	if scan.generation.model == nil {
-		return func([]storedPoint, map[linkage.Pair]struct{}) error { return nil }
-	}
-	search := c.generationSearch(scan.generation)
-	return func(chunk []storedPoint, near map[linkage.Pair]struct{}) error {
-		z, err := search.rowsOf(chunk)
-		if err != nil {
-			return err
-		}
-		lists, err := c.neighbourLists(scan, search, chunk, z)
-		if err != nil {
-			return err
-		}
-		for i, p := range chunk {
-			for _, h := range lists[i] {
-				if h.Slot != p.slot {
-					near[linkage.PairOf(p.slot, h.Slot)] = struct{}{}
-				}
-			}
-		}
+// fieldsOf are what a pair's fields have in common, where these decide.
+func (s *duplicateScan) fieldsOf(p scanPair) []FieldSimilarity {
+	if p.fields == 0 {
 		return nil
 	}
+	return s.fields[p.fields-1]
 }
 
 // place is where a slot's point was among those learned from.

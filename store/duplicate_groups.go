@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"math"
 	"slices"
@@ -11,8 +12,8 @@ import (
 )
 
 // groups joins the pairs within a threshold, largest group first.
-func (c *Collection) groups(scan *duplicateScan, threshold float64, keep Keep) ([]DuplicateGroup, error) {
-	within, err := c.pairsWithin(scan, threshold)
+func (c *Collection) groups(ctx context.Context, scan *duplicateScan, threshold float64, keep Keep) ([]DuplicateGroup, error) {
+	within, err := c.pairsWithin(ctx, scan, threshold)
 	if err != nil {
 		return nil, err
 	}
@@ -21,6 +22,9 @@ func (c *Collection) groups(scan *duplicateScan, threshold float64, keep Keep) (
 	told := teller{scan: scan, pairs: make([]DuplicatePair, 0, len(within)), ids: make([]ID, 0, 2*len(within))}
 	err = c.viewIf(keep.readsPayloads(), func(g *ground) error {
 		for i, group := range groups {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			kept, err := keep.choose(g, scan, group)
 			if err != nil {
 				return err
@@ -84,29 +88,41 @@ func room[T any](in *[]T, n uint32) []T {
 	return (*in)[start:start:len(*in)]
 }
 
-// pairsWithin is the scan's pairs no farther than a threshold. Distances between
-// int8 codes only pick candidates: what decides is the latents themselves.
-func (c *Collection) pairsWithin(scan *duplicateScan, threshold float64) ([]scanPair, error) {
+// coded tells that a scan's distances are those of int8 codes, which only pick candidates:
+// what decides is the latents themselves.
+func (c *Collection) coded(scan *duplicateScan) bool {
 	gen := scan.generation
-	coded := scan.matcher == nil && scan.search.own == nil && gen != nil && gen.model != nil && c.Config().indexedSpace() == SpaceLatent
-	slack := 0.0
-	if coded {
-		// Rounding moves each latent by half a step per coordinate at most.
-		slack = float64(gen.model.CodeStep()) * math.Sqrt(float64(gen.model.Dim()))
+	return scan.matcher == nil && !scan.search.own && gen != nil && gen.model != nil && c.Config().indexedSpace() == SpaceLatent
+}
+
+// slack is how much farther a pair may seem in a scan than it is.
+func (c *Collection) slack(scan *duplicateScan) float64 {
+	if !c.coded(scan) {
+		return 0
 	}
-	near, _ := slices.BinarySearchFunc(scan.pairs, threshold+slack, func(p scanPair, most float64) int {
+	// Rounding moves each latent by half a step per coordinate at most.
+	m := scan.generation.model
+	return float64(m.CodeStep()) * math.Sqrt(float64(m.Dim()))
+}
+
+// pairsWithin is the scan's pairs no farther than a threshold.
+func (c *Collection) pairsWithin(ctx context.Context, scan *duplicateScan, threshold float64) ([]scanPair, error) {
+	near, _ := slices.BinarySearchFunc(scan.pairs, threshold+c.slack(scan), func(p scanPair, most float64) int {
 		if p.distance <= most {
 			return -1
 		}
 		return 1
 	})
-	if !coded {
+	if !c.coded(scan) {
 		return scan.pairs[:near], nil
 	}
 	var out []scanPair
 	measure := c.measurer(scan)
 	err := c.view(func(g *ground) error {
 		for _, p := range scan.pairs[:near] {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			if !p.exact {
 				d, ok, err := measure(g, scan.seen[p.a].slot, scan.seen[p.b].slot)
 				if err != nil {
@@ -166,7 +182,7 @@ func (t *teller) group(group joinedPoints, kept uint32) DuplicateGroup {
 	}
 	exact := true
 	for _, p := range group.pairs {
-		pairs = append(pairs, DuplicatePair{A: seen[p.a].id, B: seen[p.b].id, Distance: p.distance, Exact: p.exact, Fields: p.fields})
+		pairs = append(pairs, DuplicatePair{A: seen[p.a].id, B: seen[p.b].id, Distance: p.distance, Exact: p.exact, Fields: t.scan.fieldsOf(p)})
 		exact = exact && p.exact
 	}
 	return DuplicateGroup{IDs: ids, Keep: seen[kept].id, Exact: exact, Pairs: pairs}
@@ -177,11 +193,14 @@ func (t *teller) group(group joinedPoints, kept uint32) DuplicateGroup {
 // so a point leaves only if it is within the threshold of one that stays, the
 // group's kept point first, then in order of ids. Between some points and the rest, the
 // rest stays.
-func (c *Collection) removals(scan *duplicateScan, found *Duplicates) ([]Removed, error) {
+func (c *Collection) removals(ctx context.Context, scan *duplicateScan, found *Duplicates) ([]Removed, error) {
 	out := []Removed{}
 	r := remover{scan: scan, measure: c.measurer(scan), threshold: found.Threshold}
 	err := c.view(func(g *ground) error {
 		for _, group := range found.Groups {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			stays := []ID{}
 			for _, id := range slices.Concat([]ID{group.Keep}, group.IDs) {
 				if id == group.Keep && len(stays) > 0 {

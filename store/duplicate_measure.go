@@ -9,7 +9,7 @@ type measureFunc func(g *ground, a, b uint32) (d float64, ok bool, err error)
 // measurer returns a function that measures two slots by the rows of the search, where
 // these decide, and else in the collection's default space, latents as encoded rather than
 // as rounded to int8: different records may share a code. ok is false if one of them is
-// gone. It keeps the rows it has seen last.
+// gone. It keeps the rows it has read last, and is not for many goroutines.
 func (c *Collection) measurer(scan *duplicateScan) measureFunc {
 	gen := scan.generation
 	if gen == nil || gen.fitted == nil {
@@ -18,8 +18,8 @@ func (c *Collection) measurer(scan *duplicateScan) measureFunc {
 	if scan.matcher != nil {
 		return scan.matcher.measure
 	}
-	if scan.search.own != nil {
-		return scan.search.measureOwn
+	if scan.search.own {
+		return scan.search.measurer()
 	}
 	cfg := c.Config()
 	metric := gen.metric(cfg)
@@ -28,8 +28,37 @@ func (c *Collection) measurer(scan *duplicateScan) measureFunc {
 		metric = cfg.duplicateMetric()
 	}
 	kernel := metric.Kernel()
+	stored := c.rowReader(gen, input)
+	read := func(dst []float32, g *ground, slot uint32) ([]float32, error) {
+		if input && gen.keptRow(dst, slot) {
+			return dst, nil
+		}
+		return stored(g, slot)
+	}
+	width := gen.fitted.Width()
+	ofA, ofB := make([]float32, width), make([]float32, width)
+	var x []float32 // the row of last: pairs of one point come one after another
+	var last uint32
+	return func(g *ground, a, b uint32) (d float64, ok bool, err error) {
+		if x == nil || a != last {
+			if x, err = read(ofA, g, a); err != nil || x == nil {
+				return 0, false, err
+			}
+			last = a
+		}
+		y, err := read(ofB, g, b)
+		if err != nil || y == nil {
+			return 0, false, err
+		}
+		return distanceOf(metric, kernel(x, y)), true, nil
+	}
+}
+
+// rowReader reads the rows of slots that are measured in input space or as latents, nil of
+// those that have no point, and keeps those it has read last.
+func (c *Collection) rowReader(gen *generation, input bool) func(g *ground, slot uint32) ([]float32, error) {
 	known := make(map[uint32][]float32)
-	row := func(g *ground, slot uint32) ([]float32, error) {
+	return func(g *ground, slot uint32) ([]float32, error) {
 		if r, ok := known[slot]; ok {
 			return r, nil
 		}
@@ -50,26 +79,17 @@ func (c *Collection) measurer(scan *duplicateScan) measureFunc {
 		known[slot] = r
 		return r, err
 	}
-	return func(g *ground, a, b uint32) (float64, bool, error) {
-		x, err := row(g, a)
-		if err != nil || x == nil {
-			return 0, false, err
-		}
-		y, err := row(g, b)
-		if err != nil || y == nil {
-			return 0, false, err
-		}
-		return distanceOf(metric, kernel(x, y)), true, nil
-	}
 }
 
-// measureOwn measures two slots by the rows of the search.
-func (s *neighbourSearch) measureOwn(_ *ground, a, b uint32) (float64, bool, error) {
-	x, y := make([]float32, s.width), make([]float32, s.width)
-	if !s.own.Row(x, a) || !s.own.Row(y, b) {
-		return 0, false, nil
+// measurer returns a function that measures two slots by the rows of the search.
+func (s *neighbourSearch) measurer() measureFunc {
+	x, y, kernel := make([]float32, s.width), make([]float32, s.width), s.metric.Kernel()
+	return func(_ *ground, a, b uint32) (float64, bool, error) {
+		if !s.rows.Row(x, a) || !s.rows.Row(y, b) {
+			return 0, false, nil
+		}
+		return distanceOf(s.metric, kernel(x, y)), true, nil
 	}
-	return distanceOf(s.metric, s.metric.Kernel()(x, y)), true, nil
 }
 
 // duplicateMetric is how duplicates are measured in input space: by the

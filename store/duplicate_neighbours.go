@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -16,11 +15,31 @@ type neighbourSearch struct {
 	method DuplicateMethod
 	metric Metric
 	width  int
-	// rowsOf are the rows that points are searched by.
+	// rowsOf are the rows that points are searched by, valid until it is called again.
 	rowsOf func(chunk []storedPoint) ([]float32, error)
-	find   func(row []float32, p index.Params) ([]index.Hit, error)
-	// own holds the rows, where they are no generation's and decide; else nil.
-	own index.Index
+	// find appends to dst, and is for many goroutines at once.
+	find func(dst []index.Hit, row []float32, p index.Params) ([]index.Hit, error)
+	// rows is what is searched; own tells that it is no generation's, and decides.
+	rows index.Index
+	own  bool
+}
+
+// order is that of slots in which those that lie near each other come one after another, as
+// their positions: what is read for one is at hand for the next.
+func (s *neighbourSearch) order(slots []uint32) []uint32 {
+	groups := make([]uint32, len(slots))
+	if grouped, ok := s.rows.(index.Grouped); ok {
+		grouped.Groups(groups, slots)
+	}
+	keys := make([]uint64, len(slots))
+	for i, group := range groups {
+		keys[i] = uint64(group)<<32 | uint64(i)
+	}
+	slices.Sort(keys)
+	for i, k := range keys {
+		groups[i] = uint32(k)
+	}
+	return groups
 }
 
 // duplicateSearch searches what the head gives or, where there is none, the generation, or
@@ -37,8 +56,7 @@ func (c *Collection) duplicateSearch(ctx context.Context, gen *generation, allow
 	if err != nil {
 		return search, err
 	}
-	search.metric = Euclid
-	search.find = func(row []float32, p index.Params) ([]index.Hit, error) { return flat.Search(nil, row, p) }
+	search.metric, search.rows, search.find = Euclid, flat, flat.Search
 	return search, c.eachRow(ctx, gen, allow, func(chunk []storedPoint, rows []float32) error {
 		return upsertRows(flat, chunk, rows)
 	})
@@ -46,117 +64,128 @@ func (c *Collection) duplicateSearch(ctx context.Context, gen *generation, allow
 
 // generationSearch searches a generation's index.
 func (c *Collection) generationSearch(gen *generation) neighbourSearch {
-	search := neighbourSearch{method: MethodInput, metric: gen.metric(c.Config()), width: gen.width()}
+	search := neighbourSearch{method: MethodInput, metric: gen.metric(c.Config()), width: gen.width(), rows: gen.index}
 	if (gen.model != nil || gen.likens()) && c.Config().indexedSpace() == SpaceLatent {
 		search.method = MethodLatent
 	}
+	var memory rowsMemory
 	search.rowsOf = func(chunk []storedPoint) ([]float32, error) {
-		_, z, err := gen.rowsOf(chunk, c.opts.Workers, false)
+		_, z, err := gen.rowsIn(&memory, chunk, c.opts.Workers, false)
 		return z, err
 	}
-	search.find = func(row []float32, p index.Params) ([]index.Hit, error) { return gen.nearest(nil, row, p, c) }
+	search.find = func(dst []index.Hit, row []float32, p index.Params) ([]index.Hit, error) {
+		return gen.nearest(dst, row, p, c)
+	}
 	return search
 }
 
-// scanNeighbours finds every point's nearest neighbours.
+// scanNeighbours finds every point's nearest neighbours, and the pairs they make.
 func (c *Collection) scanNeighbours(ctx context.Context, scan *duplicateScan) error {
 	var err error
-	if scan.search, err = c.duplicateSearch(ctx, scan.generation, scan.allow); err != nil {
+	if scan.search, err = c.duplicateSearch(ctx, scan.generation, scan.asked.allow); err != nil {
 		return err
 	}
-	near := make(map[[2]uint32]float64)
-	err = c.eachPoint(ctx, scan.allow, func(chunk []storedPoint) error {
-		z, err := scan.search.rowsOf(chunk)
-		if err != nil {
-			return err
-		}
-		lists, err := c.neighbourLists(scan, scan.search, chunk, z)
-		if err != nil {
-			return err
-		}
-		for i, p := range chunk {
+	anew := scan.generation.model != nil && c.Config().defaultSpace() == SpaceInput
+	near := newNearLists(cap(scan.seen), !anew)
+	err = c.eachChunk(ctx, scan.asked.allow, scan.progress(stageSearch), func(chunk []storedPoint) error {
+		for _, p := range chunk {
 			if err := scan.remember(p); err != nil {
 				return err
 			}
-			own := make([]float64, 0, len(lists[i]))
-			for _, h := range lists[i] {
-				if h.Slot == p.slot {
-					continue
-				}
-				near[[2]uint32{min(p.slot, h.Slot), max(p.slot, h.Slot)}] = float64(h.Distance)
-				own = append(own, float64(h.Distance))
-			}
-			scan.addSpacing(own)
 		}
-		return nil
+		return c.addNear(near, scan, scan.search, chunk)
 	})
 	if err != nil {
 		return err
 	}
+	near.settle(scan.seen)
+	scan.reserve(len(near.at))
+	add := c.addFound
+	if anew {
+		add = c.addMeasured
+	}
+	if err := add(ctx, scan, near); err != nil {
+		return err
+	}
 	scan.addCopies()
-	return c.addPairs(scan, near)
+	return nil
 }
 
-// neighbourLists searches for the neighbours of a chunk's points by what the
-// index holds; distances are for people, not squared.
-func (c *Collection) neighbourLists(scan *duplicateScan, search neighbourSearch, chunk []storedPoint, z []float32) ([][]index.Hit, error) {
-	d, n := search.width, len(chunk)
-	lists, errs := make([][]index.Hit, n), make([]error, n)
-	inParallel(c.opts.Workers, n, func(i int) {
-		lists[i], errs[i] = search.find(z[i*d:(i+1)*d], index.Params{K: duplicateNeighbours + 1, EF: 64, Allow: scan.partners(chunk[i].slot)})
-		for j := range lists[i] {
-			lists[i][j].Distance = float32(distanceOf(search.metric, lists[i][j].Distance))
-		}
-	})
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
+// addNear lists the neighbours of a chunk's points.
+func (c *Collection) addNear(near *nearLists, scan *duplicateScan, search neighbourSearch, chunk []storedPoint) error {
+	rows, err := search.rowsOf(chunk)
+	if err != nil {
+		return err
 	}
-	return lists, nil
+	slots := make([]uint32, len(chunk))
+	for i, p := range chunk {
+		slots[i] = p.slot
+	}
+	return near.add(c.opts.Workers, chunk, search.order(slots), func(dst []index.Hit, i int) ([]index.Hit, error) {
+		p := index.Params{K: nearLength, EF: 64, Allow: scan.partners(chunk[i].slot)}
+		return search.find(dst, rows[i*search.width:(i+1)*search.width], p)
+	})
 }
 
-// addPairs adds the near pairs to the scan, measured as the collection's space
-// does: a vector collection's in input space.
-func (c *Collection) addPairs(scan *duplicateScan, near map[[2]uint32]float64) error {
-	keys := make([][2]uint32, 0, len(near))
-	for k := range near {
-		keys = append(keys, k)
+// addFound adds the near pairs at the distances that the search found.
+func (c *Collection) addFound(ctx context.Context, scan *duplicateScan, near *nearLists) error {
+	for i, d := range near.distances {
+		near.distances[i] = float32(distanceOf(scan.search.metric, d)) // for people, and not squared
 	}
-	slices.SortFunc(keys, func(a, b [2]uint32) int {
-		return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]))
-	})
-	gen := scan.generation
-	remeasure := gen.model != nil && c.Config().defaultSpace() == SpaceInput
-	if remeasure {
-		scan.usual = scan.usual[:0]
-	}
-	measure := c.measurer(scan)
-	perPoint := make(map[uint32][]float64)
-	return c.view(func(g *ground) error {
-		for _, k := range keys {
-			d := near[k]
-			if remeasure {
-				var ok bool
-				var err error
-				if d, ok, err = measure(g, k[0], k[1]); err != nil {
-					return err
-				} else if !ok {
-					continue
-				}
-				perPoint[k[0]] = append(perPoint[k[0]], d)
-				perPoint[k[1]] = append(perPoint[k[1]], d)
-			}
-			a, seen := scan.place(k[0])
-			b, both := scan.place(k[1])
-			if seen && both && scan.seen[a].content != scan.seen[b].content { // copies are pairs already
-				scan.pairs = append(scan.pairs, scanPair{a: a, b: b, distance: d})
-			}
+	return scan.eachPlaces(ctx, func(places []uint32) error {
+		for a, listed := range near.pairs(places) {
+			scan.offer(a, near.at[listed], float64(near.distances[listed]))
 		}
-		for _, ds := range perPoint {
-			slices.Sort(ds)
-			scan.addSpacing(ds)
+		for _, a := range places {
+			scan.addSpacing(near.distancesOf(a))
 		}
 		return nil
 	})
+}
+
+// eachPlaces calls f with the places seen, scanStep at a time, those of points that lie near
+// each other one after another, as long as ctx lets it.
+func (s *duplicateScan) eachPlaces(ctx context.Context, f func(places []uint32) error) error {
+	slots := make([]uint32, len(s.seen))
+	for i, p := range s.seen {
+		slots[i] = p.slot
+	}
+	compared := s.progress(stageCompare)
+	for places := range slices.Chunk(s.search.order(slots), scanStep) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := f(places); err != nil {
+			return err
+		}
+		compared(len(places))
+	}
+	return ctx.Err()
+}
+
+// addMeasured adds the near pairs, measured as the collection's space does: a vector
+// collection's in input space.
+func (c *Collection) addMeasured(ctx context.Context, scan *duplicateScan, near *nearLists) error {
+	measure, least := c.measurer(scan), newLeastDistances(len(scan.seen))
+	err := scan.eachPlaces(ctx, func(places []uint32) error {
+		return c.view(func(g *ground) error {
+			for a, listed := range near.pairs(places) {
+				b := near.at[listed]
+				d, ok, err := measure(g, scan.seen[a].slot, scan.seen[b].slot)
+				if err != nil {
+					return err
+				}
+				if ok {
+					least.offer(a, float32(d))
+					least.offer(b, float32(d))
+					scan.offer(a, b, d)
+				}
+			}
+			return nil
+		})
+	})
+	for place := range scan.seen {
+		scan.addSpacing(least.of(uint32(place)))
+	}
+	return err
 }

@@ -28,7 +28,11 @@ func (c *Collection) PairScores(ctx context.Context, q DuplicateQuery, pairs [][
 	if q.Threshold != nil && !(*q.Threshold >= 0) {
 		return nil, invalid("threshold", "is %v; it must be 0 or more", *q.Threshold)
 	}
-	scan, err := c.duplicateScan(ctx, q)
+	asked, err := c.comparison(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	scan, err := c.duplicateScan(ctx, asked)
 	if err != nil {
 		return nil, err
 	}

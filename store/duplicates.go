@@ -3,14 +3,15 @@ package store
 import (
 	"context"
 	"errors"
-
-	"github.com/latentdb/latentdb/index"
+	"math"
 )
 
 // Duplicates groups points that lie within a threshold of each other, directly
 // or through others of the group. Points with the same bytes are always
-// grouped. Cost: one search of every point compared; another threshold, policy or limit
-// costs no more than reading the groups, until something is written.
+// grouped. Cost: about one search of every point compared; another threshold, policy or
+// limit costs no more than reading the groups, until something is written, and another
+// search where more than some two million pairs are nearer than a threshold. Memory
+// meanwhile: some 300 bytes a point compared, and the pairs.
 func (c *Collection) Duplicates(ctx context.Context, q DuplicateQuery) (*Duplicates, error) {
 	out, _, err := c.findDuplicates(ctx, q)
 	return out, err
@@ -35,7 +36,7 @@ func (c *Collection) Deduplicate(ctx context.Context, q DuplicateQuery, dryRun b
 	}
 	out := &Deduplication{DryRun: dryRun, Method: found.Method, Threshold: found.Threshold,
 		ExpectedPrecision: found.ExpectedPrecision, Points: found.Points}
-	if out.Removed, err = c.removals(scan, found); err != nil || dryRun || len(out.Removed) == 0 {
+	if out.Removed, err = c.removals(ctx, scan, found); err != nil || dryRun || len(out.Removed) == 0 {
 		return out, err
 	}
 	r := &request{duplicates: out.Removed, notAfter: scan.seq, keep: !q.NoUndo, done: make(chan struct{})}
@@ -57,44 +58,53 @@ func (c *Collection) findDuplicates(ctx context.Context, q DuplicateQuery) (*Dup
 	if err := q.Keep.check(); err != nil {
 		return nil, nil, err
 	}
-	scan, err := c.duplicateScan(ctx, q)
+	asked, err := c.comparison(ctx, q)
 	if err != nil {
 		return nil, nil, err
 	}
-	out := &Duplicates{Method: scan.search.method, Threshold: scan.suggested, Points: len(scan.seen)}
-	if q.Threshold != nil {
-		out.Threshold = *q.Threshold
+	for {
+		scan, err := c.duplicateScan(ctx, asked)
+		if err != nil {
+			return nil, nil, err
+		}
+		out := &Duplicates{Method: scan.search.method, Threshold: scan.suggested, Points: len(scan.seen)}
+		if q.Threshold != nil {
+			out.Threshold = *q.Threshold
+		}
+		if within := out.Threshold + c.slack(scan); within >= scan.reach && !math.IsInf(scan.reach, 1) {
+			asked.within = &within // there are more pairs than the nearest that were kept
+			continue
+		}
+		out.ExpectedPrecision = scan.expectedPrecision(out.Threshold)
+		out.Groups, err = c.groups(ctx, scan, out.Threshold, q.Keep)
+		if q.Limit > 0 {
+			out.Groups = out.Groups[:min(q.Limit, len(out.Groups))]
+		}
+		return out, scan, err
 	}
-	out.ExpectedPrecision = scan.expectedPrecision(out.Threshold)
-	out.Groups, err = c.groups(scan, out.Threshold, q.Keep)
-	if q.Limit > 0 {
-		out.Groups = out.Groups[:min(q.Limit, len(out.Groups))]
-	}
-	return out, scan, err
 }
 
-// duplicateScan is the scan that a query asks for, the last one if nothing has changed.
-func (c *Collection) duplicateScan(ctx context.Context, q DuplicateQuery) (*duplicateScan, error) {
+// comparison is what a query asks to compare: the nearest pairs of it.
+func (c *Collection) comparison(ctx context.Context, q DuplicateQuery) (asked comparison, err error) {
 	if c.stopped() {
-		return nil, ErrClosed
+		return asked, ErrClosed
 	}
-	allow, err := c.selection(ctx, q.Filter)
-	if err != nil {
-		return nil, err
+	asked.told = q.Progress
+	if asked.allow, err = c.selection(ctx, q.Filter); err != nil || q.Between == nil {
+		return asked, err
 	}
-	var between *index.Bitmap
-	if q.Between != nil {
-		if between, err = c.selection(ctx, q.Between); err != nil {
-			return nil, err
-		}
-		if between == nil {
-			return nil, invalid("between", "selects all points; it must leave some to compare with")
-		}
+	if asked.between, err = c.selection(ctx, q.Between); err == nil && asked.between == nil {
+		err = invalid("between", "selects all points; it must leave some to compare with")
 	}
+	return asked, err
+}
+
+// duplicateScan is the scan that is asked for, the last one if nothing has changed.
+func (c *Collection) duplicateScan(ctx context.Context, asked comparison) (*duplicateScan, error) {
 	gen := c.active.Load()
-	scan, err := c.scanDuplicates(ctx, gen, allow, between)
+	scan, err := c.scanDuplicates(ctx, gen, asked)
 	if now := c.active.Load(); errors.Is(err, ErrNoOriginals) && now != gen { // they went with it
-		scan, err = c.scanDuplicates(ctx, now, allow, between)
+		scan, err = c.scanDuplicates(ctx, now, asked)
 	}
 	return scan, err
 }

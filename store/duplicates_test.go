@@ -139,7 +139,7 @@ func TestDeduplicateLeavesChangesAlone(t *testing.T) {
 	if _, err := c.Delete(ctx, NumID(2), NumID(1003)); err != nil {
 		t.Fatal(err)
 	}
-	removed, err := c.removals(scan, found)
+	removed, err := c.removals(ctx, scan, found)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,11 +14,15 @@ import (
 
 // indexRows maps feature rows to what the index holds of them, in place of a
 // copy: the latents rounded to their int8 codes, or without a model what likens them.
-func (g *generation) indexRows(rows []float32) ([]float32, error) {
+func (g *generation) indexRows(rows []float32) ([]float32, error) { return g.indexRowsTo(nil, rows) }
+
+// indexRowsTo is indexRows into the memory of dst, where that is enough and they are not the
+// rows themselves.
+func (g *generation) indexRowsTo(dst, rows []float32) ([]float32, error) {
 	if g.model == nil {
 		return g.likened(rows), nil
 	}
-	z, err := g.encode(rows)
+	z, err := g.encodeTo(dst, rows)
 	if err != nil {
 		return nil, err
 	}

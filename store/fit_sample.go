@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -72,7 +71,9 @@ func (c *Collection) sampleSlots(ctx context.Context, n int, seed uint64) ([]uin
 	seen := 0
 	err := c.view(func(g *ground) error {
 		return g.slots.ForEach(func(k, _ []byte) error {
-			seen++
+			if seen++; seen%scanStep == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
 			slot := binary.BigEndian.Uint32(k)
 			if len(out) < n {
 				out = append(out, slot)
@@ -83,7 +84,10 @@ func (c *Collection) sampleSlots(ctx context.Context, n int, seed uint64) ([]uin
 		})
 	})
 	slices.Sort(out)
-	return out, errors.Join(err, ctx.Err())
+	if err == nil {
+		err = ctx.Err()
+	}
+	return out, err
 }
 
 func (r *fitRun) seed() uint64 {

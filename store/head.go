@@ -90,8 +90,8 @@ func (c *Collection) copySearch(ctx context.Context, gen *generation, allow *ind
 		}
 		return upsertRows(copies, chunk, rows)
 	})
-	return neighbourSearch{method: MethodCopies, metric: Euclid, width: gen.head.Dim(), own: copies, rowsOf: rowsOf,
-		find: func(row []float32, p index.Params) ([]index.Hit, error) { return copies.Search(nil, row, p) }}, err
+	return neighbourSearch{method: MethodCopies, metric: Euclid, width: gen.head.Dim(), rows: copies, own: true, rowsOf: rowsOf,
+		find: copies.Search}, err
 }
 
 func upsertRows(idx index.Index, chunk []storedPoint, rows []float32) error {

@@ -42,26 +42,31 @@ func (c *Collection) Quality() (*Report, error) {
 
 // newRows checks new records and makes their feature rows, one after another.
 func (c *Collection) newRows(gen *generation, records []any) ([]float32, error) {
+	rows, _, err := c.newStored(gen, records)
+	return rows, err
+}
+
+// newStored is newRows with the bytes that each record would be stored as; nil of those that
+// rows are made of without.
+func (c *Collection) newStored(gen *generation, records []any) (rows []float32, stored [][]byte, err error) {
 	if len(records) > MaxCallRecords {
-		return nil, invalid("records", "%d records, more than %d", len(records), MaxCallRecords)
+		return nil, nil, invalid("records", "%d records, more than %d", len(records), MaxCallRecords)
 	}
 	spec, width := c.Config().Source, gen.fitted.Width()
-	rows := make([]float32, width*len(records))
+	rows, stored = make([]float32, width*len(records)), make([][]byte, len(records))
 	direct, isDirect := gen.fitted.(source.Direct)
 	for i, r := range records {
 		row := rows[i*width : (i+1)*width]
-		var stored []byte
-		var err error
 		if isDirect {
 			err = direct.RowOf(row, r)
-		} else if stored, err = spec.Marshal(r); err == nil {
-			err = gen.fitted.Row(row, stored)
+		} else if stored[i], err = spec.Marshal(r); err == nil {
+			err = gen.fitted.Row(row, stored[i])
 		}
 		if err != nil {
-			return nil, invalidCause(fmt.Sprintf("records[%d]", i), err)
+			return nil, nil, invalidCause(fmt.Sprintf("records[%d]", i), err)
 		}
 	}
-	return rows, nil
+	return rows, stored, nil
 }
 
 // Encode maps new records, in the form the source takes ([]float32 for

@@ -172,10 +172,19 @@ func (g *ground) deleteLatent(slot uint32) error {
 	return g.latents.Delete(slotKey(slot))
 }
 
+// rowsMemory is memory for the rows of points.
+type rowsMemory struct{ features, latents []float32 }
+
 // originals are the feature rows of points whose records are there.
 func (g *generation) originals(chunk []storedPoint, workers int) ([]float32, error) {
+	return g.originalsIn(nil, chunk, workers)
+}
+
+// originalsIn is originals in the memory of dst, where that is enough.
+func (g *generation) originalsIn(dst []float32, chunk []storedPoint, workers int) ([]float32, error) {
 	width := g.fitted.Width()
-	rows := make([]float32, width*len(chunk))
+	rows := slices.Grow(dst[:0], width*len(chunk))[:width*len(chunk)]
+	clear(rows)
 	errs := make([]error, len(chunk))
 	inParallel(workers, len(chunk), func(i int) {
 		if chunk[i].data == nil {
@@ -191,11 +200,20 @@ func (g *generation) originals(chunk []storedPoint, workers int) ([]float32, err
 // rows that points are scored by in input space: those of the records or, where these are
 // dropped, what the latents decode to. Both are one after another.
 func (g *generation) rowsOf(chunk []storedPoint, workers int, wanted bool) (features, latents []float32, err error) {
+	return g.rowsIn(new(rowsMemory), chunk, workers, wanted)
+}
+
+// rowsIn is rowsOf in memory that is used again, where it can be.
+func (g *generation) rowsIn(m *rowsMemory, chunk []storedPoint, workers int, wanted bool) (features, latents []float32, err error) {
 	if !g.latentOnly {
-		if features, err = g.originals(chunk, workers); err == nil {
-			latents, err = g.indexRows(features)
+		if m.features, err = g.originalsIn(m.features, chunk, workers); err != nil {
+			return nil, nil, err
 		}
-		return features, latents, err
+		latents, err = g.indexRowsTo(m.latents, m.features)
+		if g.model != nil { // else they may be the features
+			m.latents = latents
+		}
+		return m.features, latents, err
 	}
 	if latents, err = g.latentsOf(chunk, workers); err == nil && wanted {
 		features, err = g.decode(latents, workers)

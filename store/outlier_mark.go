@@ -246,7 +246,11 @@ func (c *Collection) noveltyBeside(w *watch, u *upserted, i int, watched []float
 		return 0, err
 	}
 	return near, c.view(func(g *ground) error {
-		near, err = c.noveltyAmong(g, w, watched, hits)
+		found, err := c.nearbyOf(g, w.generation, hits, true)
+		if err != nil {
+			return err
+		}
+		near, err = w.noveltyAmong(watched, found)
 		return err
 	})
 }

@@ -1,14 +1,11 @@
 package store
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/latentdb/latentdb/embed"
 	"github.com/latentdb/latentdb/embed/source"
-	"github.com/latentdb/latentdb/index"
 	"gonum.org/v1/gonum/blas/blas32"
 )
 
@@ -28,15 +25,12 @@ type strangeRow struct {
 // in which its nearest neighbours differ from it: a value that no other point has may be
 // given back well. Both count as far as their measure lies above what is usual, and the
 // greater of them says what was expected. Of a row that is not the record's own but decoded, only its place is told.
-func (c *Collection) explain(g *ground, w *watch, r strangeRow, hits []index.Hit) ([]Part, error) {
+func (w *watch) explain(r strangeRow, near nearby) (_ []Part, err error) {
 	gen := w.generation
-	usual, err := gen.meanRow(g, hits)
-	if err != nil {
-		return nil, err
-	}
+	usual := meanRow(near.features, len(r.row))
 	expected, contributions := usual, make([]float64, len(r.row))
 	if gen.byRows() {
-		contributions, err = w.detector.Contributions(r.watched, gen.fitted.Layout())
+		contributions, err = w.explainer.Contributions(r.watched)
 	} else if expected, err = w.blame(contributions, r, usual); expected == nil {
 		expected = usual
 	}
@@ -47,7 +41,7 @@ func (c *Collection) explain(g *ground, w *watch, r strangeRow, hits []index.Hit
 		expected = r.row
 	}
 	found := gen.fitted.Parts(contributions, r.row, expected)
-	w.beyondUsual(found)
+	found = w.beyondUsual(found)
 	var total float64
 	for _, p := range found {
 		total += p.Weight
@@ -75,10 +69,14 @@ func (w *watch) learnUsualParts(rows blas32.General) error {
 	if !w.generation.byRows() {
 		return nil
 	}
+	var err error
+	if w.explainer, err = w.detector.Explainer(w.generation.fitted.Layout()); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
 	squares := make(map[string][]float64)
 	for i := range min(rows.Rows, usualRows) {
 		row := embed.Row(rows, i*rows.Rows/min(rows.Rows, usualRows))
-		contributions, err := w.detector.Contributions(row, w.generation.fitted.Layout())
+		contributions, err := w.explainer.Contributions(row)
 		if err != nil {
 			return fmt.Errorf("store: %w", err)
 		}
@@ -96,23 +94,23 @@ func (w *watch) learnUsualParts(rows blas32.General) error {
 
 // beyondUsual weighs parts by how far what they have lies above what is usual of them,
 // largest first, unless none does.
-func (w *watch) beyondUsual(parts []source.Part) {
+func (w *watch) beyondUsual(parts []source.Part) []source.Part {
 	weights, any := make([]float64, len(parts)), false
 	for i, p := range parts {
 		u, known := w.usual[p.Name]
 		if !known {
-			return
+			return parts
 		}
 		weights[i] = max(0, (p.Weight-u.median)/u.deviation)
 		any = any || weights[i] > 0
 	}
 	if !any {
-		return
+		return parts
 	}
 	for i := range parts {
 		parts[i].Weight = weights[i]
 	}
-	slices.SortStableFunc(parts, func(a, b source.Part) int { return cmp.Compare(b.Weight, a.Weight) })
+	return source.ByWeight(parts)
 }
 
 // blame adds to each feature what it has of a row's residual and of its distance from its
@@ -168,27 +166,18 @@ func scaleTo(v []float64, total float64) {
 	}
 }
 
-// meanRow is the mean feature row of hits' points, nil if none is there.
-func (g *generation) meanRow(gr *ground, hits []index.Hit) ([]float32, error) {
-	var sum []float32
-	n := 0
-	for _, h := range hits {
-		row, err := g.featureOfSlot(gr, h.Slot)
-		if err != nil {
-			return nil, err
-		}
-		if row == nil {
-			continue
-		}
-		if sum == nil {
-			sum = make([]float32, len(row))
-		}
-		n++
-		for j, x := range row {
-			sum[j] += (x - sum[j]) / float32(n)
+// meanRow is the mean of rows of a width, nil if there is none.
+func meanRow(rows []float32, width int) []float32 {
+	if len(rows) == 0 {
+		return nil
+	}
+	mean := make([]float32, width)
+	for i := range len(rows) / width {
+		for j, x := range rows[i*width : (i+1)*width] {
+			mean[j] += (x - mean[j]) / float32(i+1)
 		}
 	}
-	return sum, nil
+	return mean
 }
 
 // whiten is what the model makes of a row, each feature's squared residual over

@@ -18,10 +18,10 @@ type population struct {
 }
 
 // population measures every point, or those that changed since it was asked last.
-func (c *Collection) population(ctx context.Context, gen *generation) (*population, error) {
+func (c *Collection) population(ctx context.Context, gen *generation, told func(Progress)) (*population, error) {
 	c.outlierCache.mu.Lock()
 	defer c.outlierCache.mu.Unlock()
-	w, err := c.watchLocked(ctx, gen)
+	w, err := c.watchLocked(ctx, gen, told)
 	if err != nil {
 		return nil, err
 	}
@@ -38,13 +38,18 @@ func (c *Collection) population(ctx context.Context, gen *generation) (*populati
 	if known {
 		allow = changed
 		pop.strangest = slices.DeleteFunc(slices.Clone(last.strangest), func(m measured) bool { return changed.Has(m.slot) })
+	} else {
+		pop.strangest = make([]measured, 0, c.points.Load())
 	}
-	err = c.eachPoint(ctx, allow, func(chunk []storedPoint) error {
+	err = c.eachChunk(ctx, allow, counted(told, stageMeasure, c.selectedPoints(allow)), func(chunk []storedPoint) error {
 		got, err := c.measureChunk(w, chunk)
 		pop.strangest = append(pop.strangest, got...)
 		return err
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	pop.rank()
@@ -75,18 +80,18 @@ func (c *Collection) changedSince(last *population) (changed *index.Bitmap, know
 
 // rank orders the points, the strangest first, equal ones by slot.
 func (p *population) rank() {
-	measures := make([][]float64, len(p.strangest))
+	found := make([]measures, len(p.strangest))
 	for i, m := range p.strangest {
-		measures[i] = p.watch.strangenessOf(m)
+		found[i] = p.watch.strangenessOf(m)
 	}
-	p.ranking = newRanking(measures)
+	p.ranking = newRanking(found)
 	type ranked struct {
 		mean float64
 		m    measured
 	}
-	order := make([]ranked, len(measures))
-	for i, v := range measures {
-		order[i] = ranked{p.ranking.mean(v), p.strangest[i]}
+	order := make([]ranked, len(found))
+	for i, m := range found {
+		order[i] = ranked{p.ranking.mean(m), p.strangest[i]}
 	}
 	slices.SortFunc(order, func(a, b ranked) int {
 		return cmp.Or(-cmp.Compare(a.mean, b.mean), cmp.Compare(a.m.slot, b.m.slot))

@@ -34,6 +34,21 @@ func (s logScale) log(v float64) float64 { return math.Log(0.01 + min(v/s.usual,
 
 func (s logScale) of(v float64) float64 { return (s.log(v) - s.median) / s.deviation }
 
+// mostMeasures is how many a point has at most.
+const mostMeasures = 3
+
+// measures are what a point is ranked by: the first n of of. Millions of them lie in one
+// piece of memory.
+type measures struct {
+	of [mostMeasures]float64
+	n  int
+}
+
+func measuresOf(values ...float64) (m measures) {
+	m.n = copy(m.of[:], values)
+	return m
+}
+
 // ranking scores points by several measures, each standardised, and by their mean.
 type ranking struct {
 	scales []logScale
@@ -43,21 +58,22 @@ type ranking struct {
 }
 
 // newRanking takes the measures of points: all have as many.
-func newRanking(points [][]float64) *ranking {
+func newRanking(points []measures) *ranking {
 	r := &ranking{}
 	if len(points) == 0 {
 		r.cut = 1
 		return r
 	}
-	for m := range points[0] {
-		values := make([]float64, len(points))
+	values := make([]float64, len(points))
+	for m := range points[0].n {
 		for i, p := range points {
-			values[i] = p[m]
+			values[i] = p.of[m]
 		}
 		r.scales = append(r.scales, newLogScale(values))
 	}
-	for _, p := range points {
-		r.means = append(r.means, r.mean(p))
+	r.means = make([]float64, len(points))
+	for i, p := range points {
+		r.means[i] = r.mean(p)
 	}
 	median, deviation := medianAndDeviation(slices.Clone(r.means))
 	slices.Sort(r.means)
@@ -67,16 +83,16 @@ func newRanking(points [][]float64) *ranking {
 }
 
 // mean is that of a point's standardised measures.
-func (r *ranking) mean(measures []float64) float64 {
+func (r *ranking) mean(m measures) float64 {
 	var sum float64
-	for m, v := range measures {
-		sum += r.scales[m].of(v)
+	for i, v := range m.of[:m.n] {
+		sum += r.scales[i].of(v)
 	}
-	return sum / float64(max(1, len(measures)))
+	return sum / float64(max(1, m.n))
 }
 
 // strange tells whether a point's measures lie above the limit.
-func (r *ranking) strange(measures []float64) bool { return r.mean(measures) > r.limit }
+func (r *ranking) strange(m measures) bool { return r.mean(m) > r.limit }
 
 // rankIn is about the share of sorted values that are less than v. It grows with v, between
 // the values and beyond the last of them: what is stranger than all the points can be
@@ -102,12 +118,12 @@ func rankIn(sorted []float64, v float64) float64 {
 }
 
 // score is a point's rank in [0,1], and the share of the points at least as strange.
-func (r *ranking) score(measures []float64) (score, pValue float64) {
+func (r *ranking) score(m measures) (score, pValue float64) {
 	n := len(r.means)
 	if n == 0 {
 		return 0, 1
 	}
-	mean := r.mean(measures)
+	mean := r.mean(m)
 	at, _ := slices.BinarySearch(r.means, mean)
 	return rankIn(r.means, mean), min(1, float64(n-at+1)/float64(n+1))
 }

@@ -31,6 +31,8 @@ type measured struct {
 type watch struct {
 	generation *generation
 	detector   *embed.Detector
+	// explainer tells the parts of rows that are watched as they are; else nil.
+	explainer *embed.Explainer
 	// novelty ranks new records beside trusted points.
 	novelty *ranking
 	// usual is what parts of records usually have in explanations; nil where rows are not
@@ -52,17 +54,18 @@ type populationCache struct {
 }
 
 // strangenessOf are the measures that points are ranked by, noveltyOf those of new records.
-func (w *watch) strangenessOf(m measured) []float64 {
-	return w.withResidual(m, float64(m.crowd), float64(m.spread))
+func (w *watch) strangenessOf(m measured) measures {
+	if w.generation.byRows() {
+		return measuresOf(float64(m.crowd), float64(m.spread))
+	}
+	return measuresOf(float64(m.crowd), float64(m.spread), float64(m.residual))
 }
 
-func (w *watch) noveltyOf(m measured) []float64 { return w.withResidual(m, float64(m.nearest)) }
-
-func (w *watch) withResidual(m measured, measures ...float64) []float64 {
+func (w *watch) noveltyOf(m measured) measures {
 	if w.generation.byRows() {
-		return measures
+		return measuresOf(float64(m.nearest))
 	}
-	return append(measures, float64(m.residual))
+	return measuresOf(float64(m.nearest), float64(m.residual))
 }
 
 // watch fits what tells strange points, or gives what was fitted last if fewer than a
@@ -70,10 +73,10 @@ func (w *watch) withResidual(m measured, measures ...float64) []float64 {
 func (c *Collection) watch(ctx context.Context, gen *generation) (*watch, error) {
 	c.outlierCache.mu.Lock()
 	defer c.outlierCache.mu.Unlock()
-	return c.watchLocked(ctx, gen)
+	return c.watchLocked(ctx, gen, nil)
 }
 
-func (c *Collection) watchLocked(ctx context.Context, gen *generation) (*watch, error) {
+func (c *Collection) watchLocked(ctx context.Context, gen *generation, told func(Progress)) (*watch, error) {
 	seq := c.published.Load()
 	if w := c.outlierCache.watch; w != nil && w.generation == gen && 10*(seq-w.seq) <= uint64(w.points) {
 		return w, nil
@@ -86,7 +89,7 @@ func (c *Collection) watchLocked(ctx context.Context, gen *generation) (*watch, 
 	}
 	var rows []float32
 	var sample []uint32
-	err = c.eachPoint(ctx, index.NewBitmap(slots...), func(chunk []storedPoint) error {
+	err = c.eachChunk(ctx, index.NewBitmap(slots...), counted(told, stageLearn, len(slots)), func(chunk []storedPoint) error {
 		more, err := gen.watchedRows(chunk, c.opts.Workers)
 		rows = append(rows, more...)
 		for _, p := range chunk {
@@ -122,7 +125,7 @@ func (c *Collection) learnNovelty(ctx context.Context, w *watch, sample []uint32
 	}
 	trusted := w.detector.TrustedAt()
 	n := min(len(trusted), most)
-	var measures [][]float64
+	var found []measures
 	const step = 256 // slots a transaction
 	for lo := 0; lo < n; lo += step {
 		if err := ctx.Err(); err != nil {
@@ -139,9 +142,9 @@ func (c *Collection) learnNovelty(ctx context.Context, w *watch, sample []uint32
 					chunk = append(chunk, p)
 				}
 			}
-			found, err := c.measureTrusted(g, w, chunk)
-			for _, m := range found {
-				measures = append(measures, w.noveltyOf(m))
+			more, err := c.measureTrusted(g, w, chunk)
+			for _, m := range more {
+				found = append(found, w.noveltyOf(m))
 			}
 			return err
 		})
@@ -149,7 +152,7 @@ func (c *Collection) learnNovelty(ctx context.Context, w *watch, sample []uint32
 			return err
 		}
 	}
-	w.novelty = newRanking(measures)
+	w.novelty = newRanking(found)
 	return nil
 }
 
@@ -187,7 +190,11 @@ func (c *Collection) measureSearched(g *ground, w *watch, chunk []storedPoint, w
 		if err != nil {
 			return err
 		}
-		if out[i].nearest, err = c.noveltyAmong(g, w, embed.Row(watched, i), hits); err != nil {
+		found, err := c.nearbyOf(g, w.generation, hits, true)
+		if err != nil {
+			return err
+		}
+		if out[i].nearest, err = w.noveltyAmong(embed.Row(watched, i), found); err != nil {
 			return err
 		}
 	}
@@ -195,37 +202,23 @@ func (c *Collection) measureSearched(g *ground, w *watch, chunk []storedPoint, w
 }
 
 // noveltyAmong is how far the nearest of the points that were found are from a row.
-func (c *Collection) noveltyAmong(g *ground, w *watch, watched []float32, hits []index.Hit) (float32, error) {
-	var found []storedPoint
-	for _, h := range hits {
-		p, ok, err := g.point(h.Slot)
-		if err != nil {
-			return 0, err
-		}
-		if ok {
-			found = append(found, p)
-		}
-	}
-	rows, err := w.generation.watchedRows(found, 1)
-	if err != nil {
-		return 0, err
-	}
-	near, err := w.detector.NoveltyAmong(watched, embed.MatrixOf(rows, len(watched)))
+func (w *watch) noveltyAmong(watched []float32, found nearby) (float32, error) {
+	near, err := w.detector.NoveltyAmong(watched, embed.MatrixOf(found.watched, len(watched)))
 	if err != nil {
 		return 0, fmt.Errorf("store: %w", err)
 	}
 	return near, nil
 }
 
-// measureNew measures a record that is not stored beside the trusted points; hits are the
+// measureNew measures a record that is not stored beside the trusted points; found are the
 // nearest that the index finds.
-func (c *Collection) measureNew(g *ground, w *watch, row, watched []float32, hits []index.Hit) (m measured, err error) {
+func (w *watch) measureNew(row, watched []float32, found nearby) (m measured, err error) {
 	if !w.all {
-		m.nearest, err = c.noveltyAmong(g, w, watched, hits)
+		m.nearest, err = w.noveltyAmong(watched, found)
 	} else {
-		var found []float32
-		if found, err = w.detector.Novelty(embed.MatrixOf(watched, len(watched)), false, 1); err == nil {
-			m.nearest = found[0]
+		var distances []float32
+		if distances, err = w.detector.Novelty(embed.MatrixOf(watched, len(watched)), false, 1); err == nil {
+			m.nearest = distances[0]
 		}
 	}
 	if err != nil || w.generation.byRows() {

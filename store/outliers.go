@@ -52,7 +52,7 @@ func (c *Collection) outliers(ctx context.Context, gen *generation, q OutlierQue
 	if c.points.Load() == 0 {
 		return &Outliers{SuggestedCut: 1, Outliers: []Outlier{}}, nil
 	}
-	pop, err := c.population(ctx, gen)
+	pop, err := c.population(ctx, gen, q.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +61,9 @@ func (c *Collection) outliers(ctx context.Context, gen *generation, q OutlierQue
 		for _, s := range pop.strangest {
 			if len(out.Outliers) == q.Limit {
 				break
+			}
+			if err := ctx.Err(); err != nil {
+				return err
 			}
 			if allow != nil && !allow.Has(s.slot) {
 				continue
@@ -114,9 +117,6 @@ func (c *Collection) explainStored(g *ground, w *watch, s measured) (parts []Par
 	if err != nil {
 		return nil, nil, err
 	}
-	if nearest, err = c.shownNeighbours(g, gen, hits); err != nil {
-		return nil, nil, err
-	}
 	watched, err := gen.watchedRows([]storedPoint{p}, 1)
 	if err != nil {
 		return nil, nil, err
@@ -128,8 +128,12 @@ func (c *Collection) explainStored(g *ground, w *watch, s measured) (parts []Par
 		}
 		s.nearest = again[0].nearest
 	}
-	parts, err = c.explain(g, w, strangeRow{row, watched, s, gen.latentOnly}, hits)
-	return parts, nearest, err
+	found, err := c.nearbyOf(g, gen, hits, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	parts, err = w.explain(strangeRow{row, watched, s, gen.latentOnly}, found)
+	return parts, found.shown, err
 }
 
 // watchedGeneration is the active one, fitted unless points are watched by their rows.
@@ -152,9 +156,19 @@ func (g *generation) placeOf(row []float32) ([]float32, error) {
 	return g.encode(row)
 }
 
+// nearbyEF is how wide a search for a strange point's neighbours is: as calibrated for the
+// collection's recall, where latents are, and else the index's own.
+func (c *Collection) nearbyEF(gen *generation) int {
+	if gen.model == nil {
+		return 0
+	}
+	p, _ := gen.setting(gen.report.Calibration, SpaceLatent, c.Config().Recall)
+	return p.EF
+}
+
 // neighbours are the points nearest to a latent, other than the one in a slot.
 func (c *Collection) neighbours(gen *generation, z []float32, slot uint32) ([]index.Hit, error) {
-	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours + 1}, c)
+	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours + 1, EF: c.nearbyEF(gen)}, c)
 	hits = slices.DeleteFunc(hits, func(h index.Hit) bool { return h.Slot == slot })
 	return hits[:min(len(hits), outlierNeighbours)], err
 }
@@ -174,7 +188,7 @@ func (c *Collection) ScoreRecords(ctx context.Context, records ...any) (out *Rec
 }
 
 func (c *Collection) scoreRecords(ctx context.Context, gen *generation, records []any) (*RecordScores, error) {
-	rows, err := c.newRows(gen, records)
+	rows, stored, err := c.newStored(gen, records)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +196,7 @@ func (c *Collection) scoreRecords(ctx context.Context, gen *generation, records 
 	if err != nil {
 		return nil, err
 	}
-	watched, err := c.newWatchedRows(gen, records, rows)
+	watched, err := gen.newWatchedRows(stored, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -203,36 +217,25 @@ func (c *Collection) recordScore(w *watch, r strangeRow) (RecordScore, error) {
 	if err != nil {
 		return out, invalidCause("records", err)
 	}
-	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours}, c)
+	hits, err := gen.nearest(nil, z, index.Params{K: outlierNeighbours, EF: c.nearbyEF(gen)}, c)
 	if err != nil {
 		return out, err
 	}
 	return out, c.view(func(g *ground) error {
-		if r.measured, err = c.measureNew(g, w, r.row, r.watched, hits); err != nil {
+		found, err := c.nearbyOf(g, gen, hits, !w.all)
+		if err != nil {
+			return err
+		}
+		if r.measured, err = w.measureNew(r.row, r.watched, found); err != nil {
 			return err
 		}
 		values := w.noveltyOf(r.measured)
 		out.Score, out.PValue = w.novelty.score(values)
 		out.Outlier = w.novelty.strange(values)
-		if out.Parts, err = c.explain(g, w, r, hits); err != nil {
+		if out.Parts, err = w.explain(r, found); err != nil {
 			return err
 		}
-		out.Nearest, err = c.shownNeighbours(g, gen, hits)
-		return err
+		out.Nearest = found.shown
+		return nil
 	})
-}
-
-// shownNeighbours are hits as answers have them.
-func (c *Collection) shownNeighbours(g *ground, gen *generation, hits []index.Hit) ([]Neighbour, error) {
-	out := []Neighbour{}
-	for _, h := range hits {
-		e, ok, err := g.entry(h.Slot)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			out = append(out, Neighbour{ID: e.id, Score: scoreOf(gen.metric(c.Config()), h.Distance)})
-		}
-	}
-	return out, nil
 }

@@ -147,6 +147,18 @@ func (g *generation) rescore(hits []index.Hit, row []float32) (known int) {
 	return known
 }
 
+// keptRow copies the feature row of a slot as memory holds it, where that is what the
+// record says to the bit.
+func (g *generation) keptRow(dst []float32, slot uint32) (kept bool) {
+	if g.rows == nil || g.latentOnly || g.stats.Rows.Kind == index.RowFloat16 {
+		return false
+	}
+	if g.file == nil {
+		return g.rows.Row(dst, slot)
+	}
+	return g.touchRows(func() { kept = g.rows.Row(dst, slot) }) && kept
+}
+
 // scanRows is index.Rows.Scan; false too where the rows are lost on the way.
 func (g *generation) scanRows(top *index.TopK, row []float32, allow *index.Bitmap) (measured bool) {
 	return g.touchRows(func() { measured = g.rows.Scan(top, row, allow) }) && measured

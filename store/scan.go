@@ -15,17 +15,23 @@ import (
 const scanStep = 2048
 
 // eachPoint calls f with what is stored of all points in order of slots, up to
-// scanStep at a time; the bytes are valid during the call. allow restricts it;
-// nil allows all. A point written meanwhile may or may not be seen.
+// scanStep at a time; the chunk and its bytes are valid during the call. allow restricts
+// it; nil allows all. A point written meanwhile may or may not be seen.
 func (c *Collection) eachPoint(ctx context.Context, allow *index.Bitmap, f func([]storedPoint) error) error {
+	return c.eachChunk(ctx, allow, func(int) {}, f)
+}
+
+// eachChunk is eachPoint that says after each chunk how many points it was of. No
+// transaction is open then.
+func (c *Collection) eachChunk(ctx context.Context, allow *index.Bitmap, done func(n int), f func([]storedPoint) error) error {
+	var chunk []storedPoint
 	next := []byte{0, 0, 0, 0}
 	for next != nil {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := c.view(func(g *ground) error {
-			chunk, after, err := g.pointsFrom(next, allow)
-			next = after
+		err := c.view(func(g *ground) (err error) {
+			chunk, next, err = g.pointsFrom(chunk[:0], next, allow)
 			if err != nil || len(chunk) == 0 {
 				return err
 			}
@@ -34,13 +40,14 @@ func (c *Collection) eachPoint(ctx context.Context, allow *index.Bitmap, f func(
 		if err != nil {
 			return err
 		}
+		done(len(chunk))
 	}
-	return nil
+	return ctx.Err()
 }
 
-// pointsFrom reads up to scanStep slots from a key on, and the key to go on
+// pointsFrom appends up to scanStep slots from a key on, and gives the key to go on
 // from; nil at the end.
-func (g *ground) pointsFrom(from []byte, allow *index.Bitmap) (chunk []storedPoint, next []byte, err error) {
+func (g *ground) pointsFrom(chunk []storedPoint, from []byte, allow *index.Bitmap) (points []storedPoint, next []byte, err error) {
 	cur := g.slots.Cursor()
 	looked := 0
 	for k, v := cur.Seek(from); k != nil; k, v = cur.Next() {

@@ -72,7 +72,7 @@ func TestGoldenTables(t *testing.T) {
 				}
 				checkRows(t, c, want)
 				checkRewritten(t, c, want, format)
-				checkCopies(t, c, want)
+				checkTableCopies(t, c, want)
 				if got := formatOf(t, c); got != formatWithCells {
 					t.Errorf("%s: format %d after writing", name, got)
 				}
@@ -125,8 +125,8 @@ func checkRewritten(t *testing.T, c *Collection, points []Point, format uint32) 
 	}
 }
 
-// checkCopies adds a copy of each point, which is found.
-func checkCopies(t *testing.T, c *Collection, points []Point) {
+// checkTableCopies adds a copy of each point, which is found.
+func checkTableCopies(t *testing.T, c *Collection, points []Point) {
 	t.Helper()
 	copies, pairs := make([]Point, len(points)), make([][2]ID, len(points))
 	for i, p := range points {

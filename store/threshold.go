@@ -15,15 +15,15 @@ const (
 )
 
 // spacing is the distances from one point to its 5th and 10th neighbour.
-type spacing struct{ near, far float64 }
+type spacing struct{ near, far float32 }
 
 // addSpacing takes a point's spacing from its distances to others, ascending.
-func (s *duplicateScan) addSpacing(distances []float64) {
+func (s *duplicateScan) addSpacing(distances []float32) {
 	if len(distances) < farRank {
 		return
 	}
 	d := spacing{distances[nearRank-1], distances[farRank-1]}
-	if d.near > 0 && !math.IsInf(d.far, 0) { // zeros are what only duplicates show
+	if d.near > 0 && !math.IsInf(float64(d.far), 0) { // zeros are what only duplicates show
 		s.usual = append(s.usual, d)
 	}
 }
@@ -41,7 +41,7 @@ func suggestThreshold(usual []spacing) float64 {
 	}
 	logs, growth := make([]float64, len(usual)), make([]float64, len(usual))
 	for i, d := range usual {
-		logs[i], growth[i] = math.Log(d.near), math.Log(d.far/d.near)
+		logs[i], growth[i] = math.Log(float64(d.near)), math.Log(float64(d.far)/float64(d.near))
 	}
 	dimension := max(1, min(1000, math.Log(float64(farRank)/nearRank)/middle(growth)))
 	median, deviation := medianAndDeviation(slices.Clone(logs))

@@ -42,9 +42,11 @@ type answers struct {
 func (a *answers) parts() []sourcesPart {
 	return []sourcesPart{
 		{"1", a.outliers},
+		{"2", a.scores},
 		{"3", a.duplicates},
 		{"4", a.samples},
 		{"5", a.explained},
+		{"6", a.million},
 		{"7", a.predictions},
 	}
 }

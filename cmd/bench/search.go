@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"runtime/pprof"
 	"slices"
 )
 
@@ -13,16 +11,6 @@ import (
 // exact answer in input space, through the API that users embed: the encoding of
 // the query and the reading of the answer's ids are part of it.
 func searchSuite(ctx context.Context, b *bench) (err error) {
-	if b.profile != "" {
-		f, err := os.Create(b.profile)
-		if err != nil {
-			return err
-		}
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return errors.Join(err, f.Close())
-		}
-		defer func() { pprof.StopCPUProfile(); err = errors.Join(err, f.Close()) }()
-	}
 	s := &searching{bench: b, arenas: make(map[string]*arena)}
 	defer func() { err = errors.Join(err, s.close()) }()
 	for _, part := range []struct {

@@ -97,14 +97,18 @@ func fileSet(name, path string) func(context.Context, *bench) (*searchSet, error
 // millionSet is a million rows between near neighbours among PCA's 32 numbers of
 // MNIST's training digits, beside the line by chance, asked for the test digits.
 func millionSet(ctx context.Context, b *bench) (*searchSet, error) {
+	return millionOf(ctx, b, 1_000_000)
+}
+
+// millionOf is n rows made as those of millionSet are.
+func millionOf(ctx context.Context, b *bench, n int) (*searchSet, error) {
 	const dim, near, beside = 32, 10, 0.3
 	base, asked, err := b.digits()
 	if err != nil || base.Rows == 0 {
 		return nil, err
 	}
-	n := 1_000_000
 	if b.quick {
-		base, n = pick(base, 0, 5000, 1), 20_000
+		base, n = pick(base, 0, 5000, 1), min(n, 20_000)
 	}
 	res, err := embed.Train(ctx, embed.NumericLayout(base.Cols), base, embed.Config{Encoder: embed.PCA, Dim: dim})
 	if err != nil {

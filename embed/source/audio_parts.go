@@ -44,7 +44,7 @@ func (f *fittedAudio) Parts(contributions []float64, row, decoded []float32) []P
 			parts = append(parts, part)
 		}
 	}
-	return byWeight(parts)
+	return ByWeight(parts)
 }
 
 func (f *fittedAudio) partName(band, from, until int) string {

@@ -242,7 +242,7 @@ func (f fittedPair) Parts(contributions []float64, row, decoded []float32) []Par
 			out = append(out, part)
 		}
 	}
-	return byWeight(out)
+	return ByWeight(out)
 }
 
 // pairState is a fitted pair in JSON.

@@ -16,13 +16,27 @@ func featureParts(width int, name func(int) string, contributions []float64, row
 	for i := range parts {
 		parts[i] = Part{Name: name(i), Value: row[i], Expected: decoded[i], Weight: contributions[i]}
 	}
-	return byWeight(parts)
+	return ByWeight(parts)
 }
 
-// byWeight sorts parts, largest weight first; equal ones keep their order.
-func byWeight(parts []Part) []Part {
-	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(b.Weight, a.Weight) })
-	return parts
+// ByWeight gives parts in order, largest weight first; equal ones keep theirs.
+func ByWeight(parts []Part) []Part {
+	type weighed struct {
+		weight float64
+		at     int
+	}
+	order := make([]weighed, len(parts)) // which is moved about at less cost
+	for i, p := range parts {
+		order[i] = weighed{p.Weight, i}
+	}
+	slices.SortFunc(order, func(a, b weighed) int {
+		return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.at, b.at))
+	})
+	out := make([]Part, len(parts))
+	for i, o := range order {
+		out[i] = parts[o.at]
+	}
+	return out
 }
 
 func checkRow(row []float32, width int) error {

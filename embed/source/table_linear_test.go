@@ -1,8 +1,10 @@
 package source_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/latentdb/latentdb/embed/source"
@@ -31,11 +33,12 @@ func TestLinearRowsOfTables(t *testing.T) {
 			t.Fatal(err)
 		}
 		straight, bent = make([]float32, fitted.Width()), make([]float32, fitted.Width())
-		if err := linear.LinearRow(straight, stored); err != nil {
+		alone, beside := make([]float32, fitted.Width()), slices.Repeat([]float32{7}, fitted.Width())
+		if err := errors.Join(linear.LinearRow(straight, beside, stored), linear.LinearRow(alone, nil, stored), fitted.Row(bent, stored)); err != nil {
 			t.Fatal(err)
 		}
-		if err := fitted.Row(bent, stored); err != nil {
-			t.Fatal(err)
+		if !slices.Equal(alone, straight) || !slices.Equal(beside, bent) {
+			t.Errorf("of %v: straight %v and %v, bent %v and %v", x, straight, alone, bent, beside)
 		}
 		return straight, bent
 	}
@@ -49,6 +52,7 @@ func TestLinearRowsOfTables(t *testing.T) {
 			at = j
 		}
 	}
+	row(nil)
 	b, _ := row(2000.)
 	c, _ := row(4000.)
 	if first, second := float64(b[at]-a[at]), float64(c[at]-b[at]); math.Abs(second/first-2) > 1e-3 {

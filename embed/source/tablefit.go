@@ -223,7 +223,7 @@ func (f *fittedTable) Parts(contributions []float64, row, decoded []float32) []P
 			parts[i].Weight += w
 		}
 	}
-	return byWeight(parts)
+	return ByWeight(parts)
 }
 
 // MarshalBinary gives the spec and the state of each column.

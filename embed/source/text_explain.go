@@ -153,5 +153,5 @@ func (f *fittedText) Parts(contributions []float64, row, decoded []float32) []Pa
 			Weight: total * s.by * s.by / squares,
 		}
 	}
-	return byWeight(parts)
+	return ByWeight(parts)
 }

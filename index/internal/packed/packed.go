@@ -53,6 +53,20 @@ func At(row []byte, form Form, i int) float32 {
 	return math.Float32frombits(binary.LittleEndian.Uint32(row[4*i:]))
 }
 
+// Unpack puts into dst the first len(dst) values of a row.
+func Unpack(dst []float32, row []byte, form Form) {
+	if form != Float32 {
+		for i := range dst {
+			dst[i] = At(row, form, i)
+		}
+		return
+	}
+	row = row[:4*len(dst)]
+	for i := range dst {
+		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(row[4*i:]))
+	}
+}
+
 // Put sets value i of a row, and tells whether At will give it back unchanged.
 func Put(row []byte, form Form, i int, x float32) bool {
 	switch form {

@@ -128,3 +128,18 @@ func benchmark(b *testing.B, form Form, dim int) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/row")
 }
+
+func TestUnpackIsAt(t *testing.T) {
+	for _, form := range []Form{Float32, Float16, Uint8} {
+		row, got := make([]byte, 21*form.Size()), make([]float32, 21)
+		for i := range got {
+			Put(row, form, i, float32(7*i%11))
+		}
+		Unpack(got, row, form)
+		for i, v := range got {
+			if want := At(row, form, i); v != want || want == 0 && 7*i%11 != 0 {
+				t.Errorf("form %d, value %d: %v, want %v", form, i, v, want)
+			}
+		}
+	}
+}

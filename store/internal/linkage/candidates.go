@@ -118,15 +118,24 @@ func (b *blocks) nearest(dst []index.Hit, f *finder, at uint32, goes func(a, b u
 	return f.top.AppendTo(dst)
 }
 
+// toldStep is after how many records of a worker it is told of.
+const toldStep = 1024
+
 // Candidates are the pairs of each record with those nearest by terms, of those that may
-// go together (nil: all). Cost: the postings of a record's rarest terms.
-func (r *Records) Candidates(goes func(a, b uint32) bool) []Pair {
+// go together (nil: all). told, if not nil, is told by one goroutine of about how many records
+// more. Cost: the postings of a record's rarest terms.
+func (r *Records) Candidates(goes func(a, b uint32) bool, told func(more int)) []Pair {
 	b := newBlocks(r)
 	parts := make([][]Pair, r.workers)
 	r.perWorker(func(w int) {
 		f := &finder{sums: make([]float32, len(r.records)), top: index.NewTopK(byTerms)}
 		var hits []index.Hit
 		for at := w; at < len(r.records); at += r.workers {
+			if done := at / r.workers; done%endedStep == 0 && r.isEnded() {
+				return
+			} else if w == 0 && told != nil && done%toldStep == 0 {
+				told(min(toldStep*r.workers, len(r.records)-at))
+			}
 			hits = b.nearest(hits[:0], f, uint32(at), goes)
 			for _, h := range hits {
 				parts[w] = append(parts[w], PairOf(uint32(at), h.Slot))

@@ -51,6 +51,9 @@ func (r *Records) learnChance(l *Links, found []Match) chance {
 	n := max(1, min(deals, fewShuffled/len(kept)))
 	var byChance []float64
 	for range n {
+		if r.isEnded() {
+			return nil
+		}
 		byChance = append(byChance, r.dealt(kept, rng).probabilities(l)...)
 	}
 	probabilities := make([]float64, len(found))
@@ -64,7 +67,7 @@ func (r *Records) learnChance(l *Links, found []Match) chance {
 
 // probabilities are those of candidates, by weights that were learned elsewhere.
 func (r *Records) probabilities(l *Links) []float64 {
-	pairs := r.Candidates(nil)
+	pairs := r.Candidates(nil, nil)
 	own := &Links{scale: r.scale, alone: l.alone, weights: l.weights}
 	c := r.compareAll(own, pairs)
 	margins := own.stand(len(r.records), pairs, c)
@@ -101,7 +104,7 @@ func (r *Records) dealt(kept []int, rng *rand.Rand) *Records {
 		from[f] = slices.Clone(kept)
 		rng.Shuffle(len(kept), func(i, j int) { from[f][i], from[f][j] = from[f][j], from[f][i] })
 	}
-	return Prepare(r.workers, n, fields, func(i int) []Value {
+	return Prepare(r.workers, n, fields, r.ended, func(i int) []Value {
 		values := make([]Value, fields)
 		for f := range values {
 			v := &r.records[from[f][i]].fields[f]

@@ -25,8 +25,8 @@ func strangers(n int) (rows [][]Value) {
 }
 
 func learned(rows [][]Value) (*Links, []Match) {
-	r := Prepare(2, len(rows), len(rows[0]), func(i int) []Value { return rows[i] })
-	return r.Learn(r.Candidates(nil), false)
+	r := Prepare(2, len(rows), len(rows[0]), nil, func(i int) []Value { return rows[i] })
+	return r.Learn(r.Candidates(nil, nil), false)
 }
 
 // What agrees by chance is no match, and a match is told from it still.

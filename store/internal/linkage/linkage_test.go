@@ -60,8 +60,8 @@ func TestCandidatesAreTheNearest(t *testing.T) {
 				texts[i] += " " + words[rng.IntN(len(words))]
 			}
 		}
-		r := Prepare(2, len(texts), 1, func(i int) []Value { return []Value{{Kind: Text, Text: texts[i]}} })
-		got := r.Candidates(nil)
+		r := Prepare(2, len(texts), 1, nil, func(i int) []Value { return []Value{{Kind: Text, Text: texts[i]}} })
+		got := r.Candidates(nil, nil)
 		for a := range texts {
 			for b := a + 1; b < len(texts); b++ {
 				share := cosine(sortedByID(prefix(r.records[a].all)), sortedByID(prefix(r.records[b].all)))
@@ -136,8 +136,8 @@ func TestLearn(t *testing.T) {
 	const n, twice = 400, 60
 	values := people(n, twice)
 	learn := func(workers int) (*Links, []Match) {
-		r := Prepare(workers, len(values), 4, func(i int) []Value { return values[i] })
-		return r.Learn(r.Candidates(nil), false)
+		r := Prepare(workers, len(values), 4, nil, func(i int) []Value { return values[i] })
+		return r.Learn(r.Candidates(nil, nil), false)
 	}
 	links, matches := learn(1)
 	right, wrong := 0, 0
@@ -169,8 +169,8 @@ func TestLearnBetween(t *testing.T) {
 	worse[0].Text, worse[3].Text = "quite", "elsewhere"
 	values = append(values, worse)
 	goes := func(a, b uint32) bool { return (a < n) != (b < n) }
-	r := Prepare(2, len(values), 4, func(i int) []Value { return values[i] })
-	links, matches := r.Learn(r.Candidates(goes), true)
+	r := Prepare(2, len(values), 4, nil, func(i int) []Value { return values[i] })
+	links, matches := r.Learn(r.Candidates(goes, nil), true)
 	for _, m := range matches {
 		if !goes(m.A, m.B) {
 			t.Fatalf("%v are of one set", m.Pair)
@@ -185,8 +185,8 @@ func TestLearnBetween(t *testing.T) {
 
 func TestLearnOfNothing(t *testing.T) {
 	for n := range 3 {
-		r := Prepare(2, n, 2, func(i int) []Value { return make([]Value, 2) })
-		if _, matches := r.Learn(r.Candidates(nil), false); len(matches) != 0 {
+		r := Prepare(2, n, 2, nil, func(i int) []Value { return make([]Value, 2) })
+		if _, matches := r.Learn(r.Candidates(nil, nil), false); len(matches) != 0 {
 			t.Errorf("%d records without values: %v", n, matches)
 		}
 	}
@@ -204,8 +204,8 @@ func TestLearnOfStrangers(t *testing.T) {
 		texts[i] = []Value{{Kind: Text, Text: b.String()}}
 	}
 	for name, values := range map[string][][]Value{"people": people(400, 0), "texts": texts} {
-		r := Prepare(2, len(values), len(values[0]), func(i int) []Value { return values[i] })
-		_, matches := r.Learn(r.Candidates(nil), false)
+		r := Prepare(2, len(values), len(values[0]), nil, func(i int) []Value { return values[i] })
+		_, matches := r.Learn(r.Candidates(nil, nil), false)
 		likely := 0
 		for _, m := range matches {
 			if m.Probability >= .5 {

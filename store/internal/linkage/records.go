@@ -18,6 +18,7 @@ type Records struct {
 	records []record
 	workers int
 	scale   scale
+	ended   func() bool // nobody waits for an answer any more; nil: never
 }
 
 // scale is what a comparison needs to know of all records.
@@ -26,10 +27,15 @@ type scale struct {
 	spreads []float64 // by field: how far apart numbers usually lie
 }
 
-// Prepare reads n records of so many fields, several at once.
-func Prepare(workers, n, fields int, values func(i int) []Value) *Records {
-	r := &Records{records: make([]record, n), workers: max(1, workers)}
+// Prepare reads n records of so many fields, several at once. ended, if not nil, tells that
+// nobody waits any more: then this and all that is asked of the records ends soon, and what
+// it gives means nothing.
+func Prepare(workers, n, fields int, ended func() bool, values func(i int) []Value) *Records {
+	r := &Records{records: make([]record, n), workers: max(1, workers), ended: ended}
 	r.parallel(n, func(i int) { r.records[i] = counted(values(i)) })
+	if r.isEnded() {
+		return r // some are missing
+	}
 	r.scale = scale{r.rarity(), r.spreads(fields)}
 	r.parallel(n, func(i int) { r.scale.weigh(&r.records[i]) })
 	return r
@@ -114,10 +120,19 @@ func (r *Records) spreads(fields int) []float64 {
 	return out
 }
 
-// parallel calls f with 0 to n-1.
+// isEnded tells that what is found is not wanted any more.
+func (r *Records) isEnded() bool { return r.ended != nil && r.ended() }
+
+// endedStep is after how many records or pairs a worker looks whether it should go on.
+const endedStep = 64
+
+// parallel calls f with 0 to n-1, until it is ended.
 func (r *Records) parallel(n int, f func(i int)) {
 	r.perWorker(func(w int) {
 		for i := w; i < n; i += r.workers {
+			if i/r.workers%endedStep == 0 && r.isEnded() {
+				return
+			}
 			f(i)
 		}
 	})
