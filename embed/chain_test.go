@@ -13,7 +13,7 @@ import (
 
 func mustChain(t *testing.T, rows blas32.General, starts []int, workers int) *Chain {
 	t.Helper()
-	c, err := FitChain(context.Background(), rows, starts, workers, 1)
+	c, err := FitChain(context.Background(), rows, rows, starts, workers, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,12 +44,11 @@ var ringStarts = []int{0, 1, 2, 6, 7}
 // TestChainKeepsDependence: a Gaussian would fill the circle.
 func TestChainKeepsDependence(t *testing.T) {
 	rows := ringRows(3000)
-	c, rng := mustChain(t, rows, ringStarts, 2), newRand(4)
-	row := make([]float32, 7)
+	drawn := mustChain(t, rows, ringStarts, 2).Draw(3000, 2, 4)
 	var radii []float64
 	wrong := 0
-	for range 3000 {
-		c.Draw(row, rng)
+	for i := range drawn.Rows {
+		row := Row(drawn, i)
 		radii = append(radii, math.Hypot(float64(row[0]), float64(row[1])))
 		quadrant := slices.Index(row[2:6], 1)
 		if (row[0] < 0) != (quadrant >= 2) || (row[1] < 0) != (quadrant%2 == 1) {
@@ -70,7 +69,7 @@ func TestChainKeepsDependence(t *testing.T) {
 // TestChainCopiesNoRow: values are those of rows, and hardly any row is taken whole.
 func TestChainCopiesNoRow(t *testing.T) {
 	rows := ringRows(500)
-	c, rng := mustChain(t, rows, ringStarts, 2), newRand(4)
+	drawn := mustChain(t, rows, ringStarts, 2).Draw(1000, 2, 4)
 	known := make([]map[float32]bool, 7)
 	for f := range known {
 		known[f] = map[float32]bool{}
@@ -78,9 +77,9 @@ func TestChainCopiesNoRow(t *testing.T) {
 			known[f][Row(rows, i)[f]] = true
 		}
 	}
-	row, copies := make([]float32, 7), 0
-	for range 1000 {
-		c.Draw(row, rng)
+	copies := 0
+	for at := range drawn.Rows {
+		row := Row(drawn, at)
 		for f, v := range row {
 			if !known[f][v] {
 				t.Fatalf("feature %d is %v, which no row has", f, v)
@@ -100,14 +99,8 @@ func TestChainCopiesNoRow(t *testing.T) {
 func TestChainIsTheSameOfAnyWorkers(t *testing.T) {
 	rows := ringRows(400)
 	a, b := mustChain(t, rows, ringStarts, 1), mustChain(t, rows, ringStarts, 3)
-	one, two := make([]float32, 7), make([]float32, 7)
-	first, second := newRand(1), newRand(1)
-	for range 100 {
-		a.Draw(one, first)
-		b.Draw(two, second)
-		if !slices.Equal(one, two) {
-			t.Fatal("the number of workers counts")
-		}
+	if !slices.Equal(a.Draw(100, 3, 1).Data, b.Draw(100, 1, 1).Data) {
+		t.Fatal("the number of workers counts")
 	}
 }
 
@@ -120,12 +113,12 @@ func TestTreeIsTheBest(t *testing.T) {
 			bins[0][i], bins[1][i] = uint8(rng.IntN(20)), uint8(rng.IntN(256))
 			targets[0][i], targets[1][i] = float64(bins[0][i])+rng.NormFloat64(), rng.NormFloat64()
 		}
-		g := &treeGrowth{bins: bins, targets: targets, keys: make([]uint64, n)}
+		g := &treeGrowth{bins: bins, targets: targets, keys: make([]uint64, n), minLeaf: minLeaf, maxDepth: 99}
 		for i := range n {
 			g.tree.rows = append(g.tree.rows, int32(i))
 		}
-		p, cut, ok := g.best(0, n)
-		if !ok {
+		p, cut, gain := g.best(0, n)
+		if gain == 0 {
 			t.Fatalf("%d rows are not split", n)
 		}
 		got, best := lossOf(bins, targets, p, cut), math.Inf(1)
@@ -175,13 +168,18 @@ func TestChainRefuses(t *testing.T) {
 		"one row": {ringRows(1), ringStarts}, "NaN": {nan, ringStarts}, "no columns": {rows, nil},
 		"short": {rows, []int{0, 3}}, "descending": {rows, []int{0, 5, 2, 7}}, "from 1": {rows, []int{1, 7}},
 	} {
-		if _, err := FitChain(context.Background(), try.rows, try.starts, 1, 1); !errors.Is(err, ErrData) {
+		if _, err := FitChain(context.Background(), try.rows, try.rows, try.starts, 1, 1); !errors.Is(err, ErrData) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, straight := range map[string]blas32.General{"short": ringRows(19), "narrow": NewMatrix(20, 6), "NaN": nan} {
+		if _, err := FitChain(context.Background(), rows, straight, ringStarts, 1, 1); !errors.Is(err, ErrData) {
+			t.Errorf("straight rows that are %s: %v", name, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := FitChain(ctx, rows, ringStarts, 1, 1); !errors.Is(err, context.Canceled) {
+	if _, err := FitChain(ctx, rows, rows, ringStarts, 1, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -200,13 +198,12 @@ func TestChainOfAwkwardRows(t *testing.T) {
 		"constant": {NewMatrix(50, 3), []int{0, 1, 2, 3}}, "two rows": {noise(newRand(1), 2, 2), []int{0, 1, 2}},
 		"empty column": {ringRows(50), []int{0, 0, 3, 3, 7, 7}}, "wide columns": {wide, []int{0, 200, 400}}, "many": {wide, many},
 	} {
-		row, rng := make([]float32, try.rows.Cols), newRand(2)
 		c := mustChain(t, try.rows, try.starts, 2)
-		for range 20 {
-			c.Draw(row, rng)
-		}
-		if name == "constant" && slices.ContainsFunc(row, func(v float32) bool { return v != 0 }) {
-			t.Errorf("%s: %v", name, row)
+		for _, n := range []int{1, 20} {
+			drawn := c.Draw(n, 2, 2)
+			if drawn.Rows != n || name == "constant" && slices.ContainsFunc(drawn.Data, func(v float32) bool { return v != 0 }) {
+				t.Errorf("%s: %v", name, drawn)
+			}
 		}
 	}
 }

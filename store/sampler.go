@@ -107,7 +107,11 @@ func (c *Collection) newSampler(ctx context.Context, gen *generation, allow *ind
 		if err != nil {
 			return nil, err
 		}
-		chain, err := embed.FitChain(ctx, rows, columned.ColumnStarts(), c.opts.Workers, 1)
+		straight, err := c.straightRows(ctx, gen, slots, rows)
+		if err != nil {
+			return nil, err
+		}
+		chain, err := embed.FitChain(ctx, rows, straight, columned.ColumnStarts(), c.opts.Workers, 1)
 		if err != nil {
 			return nil, invalidCause("like", err)
 		}
@@ -154,6 +158,21 @@ func (c *Collection) learnedRows(ctx context.Context, gen *generation, slots []u
 	return embed.MatrixOf(data, gen.fitted.Width()), err
 }
 
+// straightRows are those that tell how close the points of rows are to each other: with
+// numbers as they are, where records are kept.
+func (c *Collection) straightRows(ctx context.Context, gen *generation, slots []uint32, rows blas32.General) (blas32.General, error) {
+	if !gen.byRows() {
+		return rows, nil
+	}
+	var data []float32
+	err := c.eachPoint(ctx, index.NewBitmap(slots...), func(chunk []storedPoint) error {
+		straight, err := gen.watchedRows(chunk, c.opts.Workers)
+		data = append(data, straight...)
+		return err
+	})
+	return embed.MatrixOf(data, gen.fitted.Width()), err
+}
+
 // indexedLatents are the latents of slots, as the index holds them.
 func (g *generation) indexedLatents(slots []uint32) blas32.General {
 	z, n := embed.NewMatrix(len(slots), g.model.Dim()), 0
@@ -191,13 +210,10 @@ func (s *sampler) keepResiduals(ctx context.Context, c *Collection, gen *generat
 
 // draw gives n feature rows.
 func (s *sampler) draw(gen *generation, n, workers int, seed uint64) (blas32.General, error) {
-	rows := embed.NewMatrix(n, gen.fitted.Width())
 	if s.chain != nil {
-		inParallel(workers, n, func(i int) {
-			s.chain.Draw(embed.Row(rows, i), rand.New(rand.NewPCG(seed, uint64(i))))
-		})
-		return rows, nil
+		return s.chain.Draw(n, workers, seed), nil
 	}
+	rows := embed.NewMatrix(n, gen.fitted.Width())
 	rng := rand.New(rand.NewPCG(seed, 0x5a4d))
 	z := embed.NewMatrix(n, gen.model.Dim())
 	for i := range n {

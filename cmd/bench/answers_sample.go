@@ -26,6 +26,7 @@ type sampleTask struct {
 	skip         []string // labels, names, and what adds up to other columns
 	oneHot       []string // columns of numbers that stand for categories
 	times        []string
+	split        uint64 // which halves of the rows
 }
 
 var sampleTasks = []sampleTask{
@@ -44,6 +45,11 @@ var tuneTasks = []sampleTask{
 	{path: "adbench/28_pendigits.csv.gz", target: "x15", skip: []string{"label"}},
 	{path: "adbench/10_cover.csv.gz", target: "x9", skip: []string{"label"}},
 	{path: "adbench/47_yeast.csv.gz", target: "x0", skip: []string{"label"}},
+	{path: "adbench/32_shuttle.csv.gz", target: "x8", skip: []string{"label"}},
+	{path: "tabular_mixed/titanic.csv", target: "Survived", skip: []string{"PassengerId", "Name", "Ticket", "Cabin"},
+		oneHot: []string{"Survived", "Pclass"}, split: 1},
+	{path: "tabular_mixed/bikeshare.csv", target: "count", skip: []string{"casual", "registered"},
+		oneHot: []string{"season", "holiday", "workingday", "weather"}, times: []string{"datetime"}, split: 1},
 }
 
 // sampleScores are what the peer finds of samples beside rows of the other half.
@@ -97,7 +103,7 @@ func (a *answers) sampledTable(ctx context.Context, t sampleTask) (out map[strin
 	if err != nil {
 		return nil, err
 	}
-	rand.New(rand.NewPCG(1, 4)).Shuffle(len(all.records), func(i, j int) {
+	rand.New(rand.NewPCG(1+t.split, 4)).Shuffle(len(all.records), func(i, j int) {
 		all.records[i], all.records[j] = all.records[j], all.records[i]
 	})
 	half := len(all.records) / 2

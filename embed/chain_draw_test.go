@@ -1,0 +1,121 @@
+package embed
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// TestSystematicChoosesByWeight: chances are weights, none is chosen twice, and what must
+// be chosen is.
+func TestSystematicChoosesByWeight(t *testing.T) {
+	weights := []float64{0, 1, 2, 3, 4, 100}
+	counts := make([]int, len(weights))
+	const times = 20_000
+	rng := newRand(7)
+	for range times {
+		chosen := systematic(weights, 3, rng)
+		slices.Sort(chosen)
+		if len(slices.Compact(chosen)) != 3 {
+			t.Fatalf("%v are not 3", chosen)
+		}
+		for _, i := range chosen {
+			counts[i]++
+		}
+	}
+	for i, want := range []float64{0, .2, .4, .6, .8, 1} { // 100 surely, the others are 2 of 10
+		if got := float64(counts[i]) / times; math.Abs(got-want) > .015 {
+			t.Errorf("%d is chosen in %.3f, want %.3f", i, got, want)
+		}
+	}
+}
+
+// TestLinesReachBetweenRows: a column that follows another along a line is told closer than
+// by any leaf of minLeaf rows.
+func TestLinesReachBetweenRows(t *testing.T) {
+	rng, rows := newRand(8), NewMatrix(600, 2)
+	for i := range rows.Rows {
+		x := rng.NormFloat64()
+		Row(rows, i)[0], Row(rows, i)[1] = float32(x), float32(2*x+.01*rng.NormFloat64())
+	}
+	drawn := mustChain(t, rows, []int{0, 1, 2}, 2).Draw(600, 2, 1)
+	var off []float64
+	for i := range drawn.Rows {
+		off = append(off, math.Abs(float64(Row(drawn, i)[1]-2*Row(drawn, i)[0])))
+	}
+	slices.Sort(off)
+	if got := stat.Quantile(.5, stat.Empirical, off, nil); got > .012 {
+		t.Errorf("half of the draws are more than %.4f off the line, of rows .0067", got)
+	}
+}
+
+// TestDrawsAreNoCloserToTheirRows: new rows of a Gaussian and those learned from are
+// about as close.
+func TestDrawsAreNoCloserToTheirRows(t *testing.T) {
+	rows, others := noise(newRand(9), 800, 6), noise(newRand(10), 800, 6)
+	drawn := mustChain(t, rows, []int{0, 1, 2, 3, 4, 5, 6}, 2).Draw(800, 2, 1)
+	closer := 0
+	for i := range drawn.Rows {
+		own, _ := closestTwo(Row(drawn, i), rows)
+		if other, _ := closestTwo(Row(drawn, i), others); own < other {
+			closer++
+		}
+	}
+	if share := float64(closer) / 800; share > closerShare+.05 {
+		t.Errorf("%.3f of draws are closer to rows learned from", share)
+	}
+}
+
+// TestCriticTellsApart: it knows rows from drafts of another spread, and knows nothing of
+// those of the same.
+func TestCriticTellsApart(t *testing.T) {
+	for name, spread := range map[string]int{"same": 256, "narrow": 128} {
+		rng, bins := newRand(11), make([][]uint8, 2)
+		const n = 2000
+		for i := range n {
+			for f := range bins {
+				span := 256
+				if i >= n/2 && f == 0 {
+					span = spread
+				}
+				bins[f] = append(bins[f], uint8(rng.IntN(span)))
+			}
+		}
+		k := newCritic(bins, n/2, rng)
+		odds := func(v uint8) (s float64) {
+			for i := range k.trees {
+				s += k.trees[i].score(func(f int) uint8 { return []uint8{v, 100}[f] })
+			}
+			return s
+		}
+		if low, high := odds(50), odds(200); name == "same" && (math.Abs(low-high) > .2 || len(k.trees) > criticRounds/2) ||
+			name == "narrow" && (low > 0 || high < 1.5) {
+			t.Errorf("%s: %d trees, odds of a low value are %.2f, of a high one %.2f", name, len(k.trees), low, high)
+		}
+	}
+}
+
+// TestRakeGivesRowsShares: of drafts half of which weigh nothing, values weigh as rows have them.
+func TestRakeGivesRowsShares(t *testing.T) {
+	rows := noise(newRand(12), 500, 2)
+	c := mustChain(t, rows, []int{0, 1, 2}, 1)
+	drafts, weights := c.drafts(2000, 1, 3), make([]float64, 2000)
+	var all, low float64
+	for i, d := range drafts {
+		if Row(rows, int(d[0]))[0] < 0 || i%5 == 0 {
+			weights[i] = 1
+		}
+	}
+	c.rake(weights, drafts)
+	for i, d := range drafts {
+		all += weights[i]
+		if c.rank[0][d[0]] < 250 {
+			low += weights[i]
+		}
+	}
+	if share := low / all; math.Abs(share-.5) > .03 {
+		t.Errorf("the lower half of rows weighs %.3f", share)
+	}
+}
