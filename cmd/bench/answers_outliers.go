@@ -84,6 +84,7 @@ func (a *answers) outliers(ctx context.Context) error {
 			theirs.add(got)
 		}
 	}
+	a.logf("%.1f CPU s over all sets", seconds)
 	theirs.log(a.bench, len(paths))
 	a.addAbsolute(figure{Name: "answers.1a", What: "strange rows among others, mean AUROC of 22 tables; the best of pyod's as peer", Ours: &among, Floor: ptr(.79), Goal: ptr(.815), Better: higher}, theirs.best(0, len(paths)))
 	a.add(figure{Name: "answers.1b", What: "the same, mean average precision", Ours: &precision, Better: higher})
