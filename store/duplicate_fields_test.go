@@ -145,6 +145,26 @@ func TestPairScores(t *testing.T) {
 	}
 }
 
+// The distance of copies is 0, where that between rows is what rounding leaves.
+func TestPairScoresOfCopies(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Vector{}, Metric: Cosine})
+	vectors := curved(3, 40, 7)
+	var pairs [][2]ID
+	for i, v := range vectors {
+		mustUpsert(t, c, Point{ID: NumID(uint64(i)), Vector: v}, Point{ID: NumID(uint64(100 + i)), Vector: v})
+		pairs = append(pairs, [2]ID{NumID(uint64(i)), NumID(uint64(100 + i))}, [2]ID{NumID(uint64(i)), NumID(uint64(i))})
+	}
+	scores, err := c.PairScores(ctx, DuplicateQuery{}, pairs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range scores.Pairs {
+		if !p.Exact || p.Distance != 0 {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
 func TestKeep(t *testing.T) {
 	c := create(t, tempDB(t, quiet()), Config{Source: source.Text{}})
 	rng := rand.New(rand.NewPCG(2, 8))

@@ -198,11 +198,11 @@ func (c *Collection) removals(ctx context.Context, scan *duplicateScan, found *D
 	r := remover{scan: scan, measure: c.measurer(scan), threshold: found.Threshold}
 	err := c.view(func(g *ground) error {
 		for _, group := range found.Groups {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
 			stays := []ID{}
 			for _, id := range slices.Concat([]ID{group.Keep}, group.IDs) {
+				if err := ctx.Err(); err != nil { // of a chain many stay, and each is compared with them
+					return err
+				}
 				if id == group.Keep && len(stays) > 0 {
 					continue
 				}

@@ -74,14 +74,14 @@ func (s *duplicateScan) scorePair(g *ground, measure measureFunc, ids [2]ID, slo
 			return out, err
 		}
 		ok, out.Distance, out.Fields = there, 1-match.Probability, s.matcher.similarities(match.Fields)
-		if out.Exact {
-			out.Distance = 0
-		}
 	} else if out.Distance, ok, err = measure(g, slots[0], slots[1]); err != nil {
 		return out, err
 	}
 	if !ok {
 		return out, fmt.Errorf("%w: a point went meanwhile", ErrNotFound)
+	}
+	if out.Exact {
+		out.Distance = 0 // as among the pairs found, whatever rounding makes of it
 	}
 	return out, nil
 }

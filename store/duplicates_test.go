@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -123,6 +125,36 @@ func TestDeduplicateOfAChain(t *testing.T) {
 		if r.Distance > threshold {
 			t.Errorf("%v is %v from %v", r.ID, r.Distance, r.Kept)
 		}
+	}
+}
+
+// endsAfter is a context that ends after it was asked some times.
+type endsAfter struct {
+	context.Context
+	asked *int
+}
+
+func (c endsAfter) Err() error {
+	if *c.asked--; *c.asked < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestDeduplicateEndsWithinAGroup: one group may take longer than all else.
+func TestDeduplicateEndsWithinAGroup(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), vectorConfig())
+	var chain []Point
+	for i := range 300 {
+		v := make([]float32, 16)
+		v[0] = float32(i)
+		chain = append(chain, Point{ID: NumID(uint64(i)), Vector: v})
+	}
+	mustUpsert(t, c, chain...)
+	threshold, asked := 1.0, 200
+	done, err := c.Deduplicate(endsAfter{ctx, &asked}, DuplicateQuery{Threshold: &threshold}, true)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%+v, %v", done, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -83,8 +84,44 @@ func (c *Collection) loadLexicon() error {
 	if have, want := l.index.Len()+len(l.damaged), c.points.Load(); int64(have) != want {
 		return fmt.Errorf("%w: the snapshot of terms holds %d of %d points", ErrCorrupt, have, want)
 	}
+	if err := c.compareSomeTerms(); err != nil {
+		return err
+	}
 	c.warnOfDamage()
 	return nil
+}
+
+// comparedTerms is how many records are compared with a snapshot of terms.
+const comparedTerms = 4
+
+// compareSomeTerms compares some records with the terms that the index holds of them: the
+// snapshot of another collection may be of as many points and changes, and of the same
+// source. A record that cannot be read tells nothing.
+func (c *Collection) compareSomeTerms() error {
+	return c.view(func(g *ground) error {
+		cur, slots := g.slots.Cursor(), c.slots.Load()
+		var scores []float32
+		for i := range int64(comparedTerms) {
+			key, _ := cur.Seek(slotKey(uint32(i * slots / comparedTerms)))
+			if key == nil {
+				return nil
+			}
+			slot := binary.BigEndian.Uint32(key)
+			p, ok, err := g.point(slot)
+			if err != nil || !ok {
+				continue
+			}
+			terms, err := c.lexicon.terms(p.data)
+			if err != nil || len(terms) == 0 {
+				continue
+			}
+			// The cosine of the same terms is 1, but for rounding.
+			if scores = c.lexicon.index.Scores(scores, terms); int(slot) >= len(scores) || scores[slot] < 0.999 {
+				return fmt.Errorf("%w: the snapshot of terms has others than the record of id %s", ErrCorrupt, p.id)
+			}
+		}
+		return nil
+	})
 }
 
 // readLexicon reads the snapshot, if it is of the collection as it is configured and of no

@@ -156,6 +156,18 @@ func TestLexiconSnapshots(t *testing.T) {
 		"of a later state": saved(func(h *index.Header, _ *lexical.Index) { h.AppliedSeq += 9 }),
 		"of too few":       saved(func(_ *index.Header, x *lexical.Index) { x.Delete(9) }),
 		"of too many":      saved(func(_ *index.Header, x *lexical.Index) { x.Put(lexical.Document{Slot: 3}) }),
+		"of another collection": saved(func(_ *index.Header, x *lexical.Index) {
+			others, own := textPoints(topicTexts(9, 310)), newLexicon(source.Text{})
+			for slot, held := range held(t, x) {
+				if held {
+					terms, err := own.terms([]byte(others[slot].Record.(string)))
+					if err != nil {
+						t.Fatal(err)
+					}
+					x.Put(lexical.Document{Slot: uint32(slot), Terms: terms})
+				}
+			}
+		}),
 		"of another engine": func(t *testing.T, path string) {
 			h, x, err := c.readLexicon()
 			if err != nil {
@@ -185,6 +197,20 @@ func TestLexiconSnapshots(t *testing.T) {
 			sameLexicon(t, c, want, true)
 		})
 	}
+}
+
+// held tells by slot which have terms.
+func held(t testing.TB, x *lexical.Index) []bool {
+	t.Helper()
+	prints, err := x.Audit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([]bool, len(prints))
+	for slot, print := range prints {
+		out[slot] = print != 0
+	}
+	return out
 }
 
 // ofAnother is a body that another engine says is its own.

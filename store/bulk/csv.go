@@ -109,12 +109,14 @@ func (f *csvFile) readHeader(opt Options) error {
 
 func (o Options) role(name string) role {
 	switch {
-	case o.ID != "" && name == o.ID, o.ID == "" && (o.Record != "" || o.paired()) && name == "id":
+	case o.ID != "" && name == o.ID:
 		return toID
 	case o.Record != "" && name == o.Record:
 		return toContent
 	case o.paired() && (name == o.Left || name == o.Right):
 		return toRecord
+	case o.ID == "" && (o.Record != "" || o.paired()) && name == "id":
+		return toID
 	case o.Record != "" || o.paired() || slices.Contains(o.Payload, name):
 		return toPayload
 	}

@@ -104,6 +104,8 @@ func (p *parallel) open(side int) (*Reader, error) {
 	case err != nil:
 	case info.IsDir():
 		err = fmt.Errorf("%w: %s is a folder, not one of two parallel files", ErrOption, p.paths[side])
+	case !info.Mode().IsRegular():
+		err = fmt.Errorf("%w: %s is no regular file, and parallel files are read twice", ErrOption, p.paths[side])
 	case !opt.Format.Streams() || opt.Format.columns():
 		err = fmt.Errorf("%w: a parallel file is of texts, vectors or an array, not %s", ErrOption, opt.Format)
 	case opt.Labels != "":

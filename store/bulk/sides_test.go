@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -158,6 +159,7 @@ func TestParallelFilesThatAreRefused(t *testing.T) {
 		{writeFile(t, []byte("a,b\n1,2\n"), dir, "t.csv"), two, bulk.Options{}, bulk.ErrOption, "left: "},
 		{two, writeFile(t, nil, dir, "x.zip"), bulk.Options{Format: bulk.Text}, bulk.ErrOption, "not zip"},
 		{two, dir, bulk.Options{}, bulk.ErrOption, "is a folder"},
+		{two, os.DevNull, bulk.Options{}, bulk.ErrOption, "no regular file"},
 		{two, two, bulk.Options{ID: "id"}, bulk.ErrOption, "id, record and payload columns"},
 		{two, two, bulk.Options{Format: bulk.NPY, Labels: "y"}, bulk.ErrOption, "labels"},
 		{two, two, bulk.Options{Format: bulk.CSV}, bulk.ErrOption, "not csv"},
@@ -193,6 +195,16 @@ func TestColumnsThatAreSides(t *testing.T) {
 	want[0].Line, want[1].Line = 1, 2
 	lines := `{"id":7,"en":"dog","n":1,"de":"Hund"}` + "\n" + `{"id":8,"en":"cat","n":2,"de":null}`
 	if got := readAll(t, []byte(lines), opt); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	// What is named is that, and no id, though it be called so.
+	opt = bulk.Options{Format: bulk.CSV, Left: "id", Right: "de"}
+	want = []bulk.Row{{Line: 2, Record: map[string]any{"left": "dog", "right": "Hund"}}}
+	if got := readAll(t, []byte("id,de\ndog,Hund\n"), opt); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	want[0].Record = "dog"
+	if got := readAll(t, []byte("id\ndog\n"), bulk.Options{Format: bulk.CSV, Record: "id"}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	for says, opt := range map[string]bulk.Options{

@@ -178,10 +178,12 @@ func assign(columns []column, opt bulk.Options, own layout) error {
 	for i := range columns {
 		c := &columns[i]
 		switch {
-		case opt.ID == c.name, opt.ID == "" && record != "" && c.name == "id" && !c.list:
+		case opt.ID == c.name:
 			c.role = toID
 		case record == c.name:
 			c.role = toContent
+		case opt.ID == "" && record != "" && c.name == "id" && !c.list:
+			c.role = toID
 		case record != "" || slices.Contains(opt.Payload, c.name):
 			c.role = toPayload
 		}

@@ -13,7 +13,8 @@ const (
 	// prefixShare is the share of a record's squared weight that its rarest terms must
 	// have for it to be found by them.
 	prefixShare = 0.7
-	// mostPostings is how many postings are looked at for a record, from its rarest term on.
+	// mostPostings is how many postings are looked at at most for a record, from its rarest
+	// term on.
 	mostPostings = 2048
 )
 
@@ -79,6 +80,7 @@ type finder struct {
 	sums    []float32
 	touched []uint32
 	lists   []list
+	some    []posting
 	top     *index.TopK
 }
 
@@ -101,7 +103,7 @@ func (b *blocks) nearest(dst []index.Hit, f *finder, at uint32, goes func(a, b u
 		if looked += len(l.postings); i > 0 && looked > mostPostings {
 			break
 		}
-		for _, p := range l.postings {
+		for _, p := range f.someOf(l.postings, at) {
 			if f.sums[p.at] == 0 {
 				f.touched = append(f.touched, p.at)
 			}
@@ -116,6 +118,28 @@ func (b *blocks) nearest(dst []index.Hit, f *finder, at uint32, goes func(a, b u
 		f.sums[other] = 0
 	}
 	return f.top.AppendTo(dst)
+}
+
+// someOf is mostPostings of a term's where more records have it: half of them those around
+// record at, so that what is alike hangs together, and half spread over the others, so that
+// some are of the other set where there are two.
+func (f *finder) someOf(all []posting, at uint32) []posting {
+	const half = mostPostings / 2
+	others := len(all) - half
+	if others <= half {
+		return all
+	}
+	place, _ := slices.BinarySearchFunc(all, at, func(p posting, at uint32) int { return cmp.Compare(p.at, at) })
+	from := min(max(0, place-half/2), others)
+	f.some = append(f.some[:0], all[from:from+half]...)
+	for i := range half {
+		other := i * others / half
+		if other >= from {
+			other += half
+		}
+		f.some = append(f.some, all[other])
+	}
+	return f.some
 }
 
 // toldStep is after how many records of a worker it is told of.

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/latentdb/latentdb/index"
 )
 
 func TestJaroWinkler(t *testing.T) {
@@ -68,6 +70,45 @@ func TestCandidatesAreTheNearest(t *testing.T) {
 				if found := slices.Contains(got, Pair{uint32(a), uint32(b)}); found != (share > 0) {
 					t.Fatalf("%q and %q share %v, found %t", texts[a], texts[b], share, found)
 				}
+			}
+		}
+	}
+}
+
+// Of records that are all alike some are looked at, of both sets where there are two, and
+// those that are found lead from each to all the others.
+func TestCandidatesOfCommonTerms(t *testing.T) {
+	const n = 2*mostPostings + 500
+	r := Prepare(2, n, 1, nil, func(int) []Value { return []Value{{Kind: Text, Text: "same thing"}} })
+	b := newBlocks(r)
+	f := &finder{sums: make([]float32, n), top: index.NewTopK(byTerms)}
+	for _, at := range []uint32{0, 1, n / 2, n - 1} {
+		if b.nearest(nil, f, at, nil); len(f.touched) != mostPostings {
+			t.Errorf("%d: %d were looked at, want %d", at, len(f.touched), mostPostings)
+		}
+		if slices.Sort(f.touched); len(slices.Compact(f.touched)) != mostPostings || !slices.Contains(f.touched, at) {
+			t.Errorf("%d: some were looked at twice, or it was not", at)
+		}
+	}
+	second := func(at uint32) bool { return at >= n/2 }
+	for _, goes := range []func(a, b uint32) bool{nil, func(a, b uint32) bool { return second(a) != second(b) }} {
+		first := make([]uint32, n) // of what each is led to
+		for i := range first {
+			first[i] = uint32(i)
+		}
+		find := func(at uint32) uint32 {
+			for first[at] != at {
+				at = first[at]
+			}
+			return at
+		}
+		for _, p := range r.Candidates(goes, nil) {
+			x, y := find(p.A), find(p.B)
+			first[max(x, y)] = min(x, y)
+		}
+		for at := range uint32(n) {
+			if find(at) != 0 {
+				t.Fatalf("two sets %t: nothing leads from 0 to %d", goes != nil, at)
 			}
 		}
 	}
