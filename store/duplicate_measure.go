@@ -84,12 +84,29 @@ func (c *Collection) rowReader(gen *generation, input bool) func(g *ground, slot
 // measurer returns a function that measures two slots by the rows of the search.
 func (s *neighbourSearch) measurer() measureFunc {
 	x, y, kernel := make([]float32, s.width), make([]float32, s.width), s.metric.Kernel()
-	return func(_ *ground, a, b uint32) (float64, bool, error) {
-		if !s.rows.Row(x, a) || !s.rows.Row(y, b) {
-			return 0, false, nil
+	return func(g *ground, a, b uint32) (float64, bool, error) {
+		for i, dst := range [][]float32{x, y} {
+			if ok, err := s.row(dst, g, [2]uint32{a, b}[i]); err != nil || !ok {
+				return 0, false, err
+			}
 		}
 		return distanceOf(s.metric, kernel(x, y)), true, nil
 	}
+}
+
+// row reads the row of a slot, which may be none of those that are searched; ok is false if
+// it holds no point.
+func (s *neighbourSearch) row(dst []float32, g *ground, slot uint32) (ok bool, err error) {
+	if s.rows.Row(dst, slot) {
+		return true, nil
+	}
+	p, ok, err := g.point(slot)
+	if err != nil || !ok {
+		return false, err
+	}
+	row, err := s.rowsOf([]storedPoint{p})
+	copy(dst, row)
+	return err == nil, err
 }
 
 // duplicateMetric is how duplicates are measured in input space: by the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image"
 	"image/png"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -123,6 +124,21 @@ func TestHeadFindsCopies(t *testing.T) {
 	found, err := coll.Duplicates(ctx, DuplicateQuery{Threshold: &threshold})
 	if err != nil {
 		t.Fatal(err)
+	}
+	// Given pairs are measured that a query does not compare, as they are where it does.
+	pairs := [][2]ID{{NumID(1), NumID(n + 1)}, {NumID(2), NumID(300)}}
+	all, err := coll.PairScores(ctx, DuplicateQuery{}, pairs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	few, err := coll.PairScores(ctx, DuplicateQuery{Filter: &Filter{Must: []Condition{{HasID: []ID{NumID(2), NumID(3), NumID(4)}}}}}, pairs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range few.Pairs {
+		if want := all.Pairs[i].Distance; math.Abs(p.Distance-want) > 1e-5 {
+			t.Errorf("%+v, want %v", p, want)
+		}
 	}
 	coll = collection(t, reopen(t, db, quiet()), "test")
 	again, err := coll.Duplicates(ctx, DuplicateQuery{Threshold: &threshold})

@@ -53,8 +53,8 @@ func (o Options) checkSides() error {
 // passed over; arrays and vectors by rows. A file whose name tells no format, such as
 // corpus.en, is one of texts. Either may be compressed with gzip.
 //
-// Both files are counted first, which reads them once more: if they are not equally long
-// that is an error with both counts, and no row is given.
+// Both files are counted first, which reads them once more, so they must be regular files:
+// if they are not equally long that is an error with both counts, and no row is given.
 func OpenParallel(left, right string, opt Options) (*Reader, error) {
 	p := &parallel{paths: [2]string{left, right}, opt: opt}
 	p.opt.places = true
