@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -81,10 +82,19 @@ func (s *Server) dropCollection(c echo.Context) error {
 }
 
 // updateCollection takes Qdrant's tuning parameters. None of them has a
-// counterpart here, so that the collection stays as it is.
+// counterpart here, so that the collection stays as it is. What has one is refused: it is
+// decided when a collection is made.
 func updateCollection(c echo.Context, _ *store.Collection) (any, error) {
-	var body struct{}
-	return true, readLenient(c, &body)
+	var body struct {
+		Latent json.RawMessage `json:"latent"`
+	}
+	if err := readLenient(c, &body); err != nil {
+		return nil, err
+	}
+	if body.Latent != nil {
+		return nil, badRequest("latent: is decided when a collection is made, and cannot be changed")
+	}
+	return true, nil
 }
 
 func describeCollection(c echo.Context, coll *store.Collection) (any, error) {

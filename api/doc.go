@@ -22,7 +22,7 @@
 //	GET    …/exists                 {"exists": bool}
 //	GET    …                        status, counts, configuration, "latent" block
 //	PUT    …                        create: {"vectors": {"size", "distance"}}, "latent" or both
-//	PATCH  …                        takes tuning parameters, which change nothing
+//	PATCH  …                        takes tuning parameters, which change nothing; "latent" is refused
 //	DELETE …                        drop; false if there was nothing
 //	PUT    …/index                  index a payload key: {"field_name", "field_schema": "keyword" |
 //	                                "uuid" | "integer" | "float" | "bool", or {"type"}}

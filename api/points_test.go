@@ -32,6 +32,7 @@ func TestCollections(t *testing.T) {
 		}
 	}
 	c.do("PATCH", name, `{"optimizers_config":{"indexing_threshold":1},"hnsw_config":{"m":8}}`).result(nil)
+	c.do("PATCH", name, `{"latent":{"dim":8}}`).refused(400, "latent: is decided")
 	c.do("PATCH", "/collections/zzz", `{}`).refused(404, "Collection `zzz` doesn't exist!")
 	for _, want := range []bool{true, false} {
 		if got := c.do("DELETE", name, nil).value(); got != want {

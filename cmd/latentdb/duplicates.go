@@ -44,6 +44,9 @@ or until more is removed: --undo, with the number that --delete tells, puts it b
 		if cmd.Flags().Changed("undo") {
 			return post(a, args[0], "points/deduplicate/undo", map[string]uint64{"undo": undo}, a.printUndone), nil
 		}
+		if noUndo && !remove {
+			return nil, usagef("--no-undo goes with --delete")
+		}
 		if cmd.Flags().Changed("threshold") {
 			if !(threshold >= 0 && threshold <= math.MaxFloat64) {
 				return nil, usagef("--threshold is %v; it must be 0 or more, and finite", threshold)

@@ -194,6 +194,9 @@ func testDuplicates(t *testing.T, on target, rows int) {
 		t.Fatalf("--delete printed\n%s", text)
 	}
 	on.run("duplicates", "people", "--undo", told[1])
+	if got := cli(append([]string{"duplicates", "people", "--no-undo"}, on.flags...)...); got.code != exitUsage {
+		t.Errorf("--no-undo alone: exit code %d, want %d\n%s", got.code, exitUsage, got.stderr)
+	}
 	if text = on.run("duplicates", "people", "--threshold", "0", "--delete", "--no-undo"); strings.Contains(text, "--undo") {
 		t.Errorf("--no-undo printed\n%s", text)
 	}
