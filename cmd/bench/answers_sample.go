@@ -54,7 +54,7 @@ var tuneTasks = []sampleTask{
 
 // sampleSplits are the halves of each table that samples are measured on, none of which
 // settings were chosen by: one draw of one half says little of a small table.
-var sampleSplits = []uint64{7, 8, 9}
+var sampleSplits = []uint64{2, 3, 4}
 
 // sampleScores are what the peer finds of samples beside rows of the other half.
 type sampleScores struct {
