@@ -10,6 +10,9 @@ import (
 const (
 	// minLeaf is how many rows a leaf has at least: fewer would give whole rows away.
 	minLeaf = 5
+	// treeShare of the rows make a tree, each once: drawn with replacement, a leaf would be
+	// of three different ones.
+	treeShare = .8
 	// maxTargets is how many values of a row a tree tells apart.
 	maxTargets = 4
 	// lineRows is how many rows a line is drawn through, at least, and lineGain the share
@@ -87,17 +90,18 @@ type binTally struct {
 	sums  [maxTargets]float64
 }
 
-// growTree grows a tree on as many rows, drawn with replacement: each split takes the
-// most from the variance of the targets. Where there are values, of one target, lines may
+// growTree grows a tree on treeShare of the rows: each split takes the most from the
+// variance of the targets. Where there are values, of one target, lines may
 // take more. It changes the targets.
 func growTree(bins [][]uint8, values [][]float32, targets [][]float64, rank []int32, rng *rand.Rand) leafTree {
 	n := len(bins[0])
 	g := &treeGrowth{bins: bins, values: values, targets: targets, minLeaf: minLeaf, maxDepth: math.MaxInt, keys: make([]uint64, n), moved: make([]bool, n)}
-	g.tree.rows, g.tree.rest = make([]int32, n), make([]float32, n)
-	for i := range g.tree.rows {
-		g.tree.rows[i] = int32(rng.IntN(n))
+	some := rng.Perm(n)[:max(2, int(treeShare*float64(n)))]
+	g.tree.rows, g.tree.rest = make([]int32, len(some)), make([]float32, len(some))
+	for i, r := range some {
+		g.tree.rows[i] = int32(r)
 	}
-	g.split(0, n, 0)
+	g.split(0, len(some), 0)
 	for _, leaf := range g.tree.nodes {
 		if leaf.isLeaf() {
 			slices.SortFunc(g.tree.rows[leaf.from:leaf.to], func(a, b int32) int { return cmp.Compare(rank[a], rank[b]) })
