@@ -41,7 +41,7 @@ type Chain struct {
 
 const (
 	// chainTrees is how many trees a column's forest has: each draw takes one of them.
-	chainTrees = 10
+	chainTrees = 30
 	// chainColumns is how many columns have so many trees; more of them have fewer, and
 	// fewestTrees at least.
 	chainColumns = 64
