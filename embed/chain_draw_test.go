@@ -119,3 +119,24 @@ func TestRakeGivesRowsShares(t *testing.T) {
 		t.Errorf("the lower half of rows weighs %.3f", share)
 	}
 }
+
+// TestDrawsOfCloseDrafts: where fewer drafts are far enough than are asked for, the farthest
+// are drawn.
+func TestDrawsOfCloseDrafts(t *testing.T) {
+	const n = 12
+	rows := noise(newRand(14), 60, 3)
+	c := mustChain(t, rows, []int{0, 1, 2, 3}, 2)
+	c.leastApart = 2 // which none is
+	apart := c.allApart(c.drafts(c.draftsFor(n), 1, 5), 1)
+	slices.Sort(apart)
+	least := apart[len(apart)-n]
+	drawn := c.Draw(n, 2, 5)
+	if drawn.Rows != n {
+		t.Fatalf("%d rows, want %d", drawn.Rows, n)
+	}
+	for i := range n {
+		if got := ratioOf(closestTwo(Row(drawn, i), rows)); got < least {
+			t.Errorf("row %d is %v apart, the %dth farthest draft %v", i, got, n, least)
+		}
+	}
+}

@@ -77,7 +77,10 @@ func newRanking(points []measures) *ranking {
 	}
 	median, deviation := medianAndDeviation(slices.Clone(r.means))
 	slices.Sort(r.means)
-	r.limit = median + outlierDeviations*deviation
+	// Where half of the points are copies the deviation is that between copies and others,
+	// and says nothing: what is twice as far out as the farthest is strange all the same.
+	most := r.means[len(r.means)-1]
+	r.limit = min(median+outlierDeviations*deviation, most+(most-median))
 	r.cut = rankIn(r.means, r.limit)
 	return r
 }

@@ -127,3 +127,21 @@ func TestRankGrows(t *testing.T) {
 		t.Errorf("the middle of equal values ranks %v", at)
 	}
 }
+
+// A table of few values has many copies, and no distance but 0 and 1: what is far from all
+// of them is strange.
+func TestStrangeAmongCopies(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Table{}})
+	points := make([]Point, 120)
+	for i := range points {
+		points[i] = Point{ID: NumID(uint64(i)), Record: map[string]any{"a": i % 7, "b": i % 5}}
+	}
+	mustUpsert(t, c, points...)
+	got, err := c.ScoreRecords(ctx, map[string]any{"a": 3, "b": 2}, map[string]any{"a": 1e30, "b": 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if usual, far := got.Scores[0], got.Scores[1]; usual.Outlier || !far.Outlier || far.Score <= got.SuggestedCut {
+		t.Errorf("cut %v: usual %+v, far %+v", got.SuggestedCut, usual, far)
+	}
+}

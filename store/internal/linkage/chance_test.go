@@ -29,6 +29,18 @@ func learned(rows [][]Value) (*Links, []Match) {
 	return r.Learn(r.Candidates(nil, nil), false)
 }
 
+// names draws names that nobody else has.
+func names() func() Value {
+	rng := rand.New(rand.NewPCG(2, 2))
+	return func() Value {
+		b := make([]byte, 10)
+		for i := range b {
+			b[i] = byte('a' + rng.IntN(26))
+		}
+		return Value{Kind: Text, Text: string(b)}
+	}
+}
+
 // What agrees by chance is no match, and a match is told from it still.
 func TestChanceAgreementsAreNoMatches(t *testing.T) {
 	rows := strangers(2000)
@@ -38,14 +50,7 @@ func TestChanceAgreementsAreNoMatches(t *testing.T) {
 			t.Errorf("%v and %v match with probability %.2f", rows[m.A], rows[m.B], m.Probability)
 		}
 	}
-	rng := rand.New(rand.NewPCG(2, 2))
-	name := func() Value {
-		b := make([]byte, 10)
-		for i := range b {
-			b[i] = byte('a' + rng.IntN(26))
-		}
-		return Value{Kind: Text, Text: string(b)}
-	}
+	name := names()
 	for i := range rows {
 		rows[i] = append(rows[i], name())
 	}
@@ -66,6 +71,30 @@ func TestChanceAgreementsAreNoMatches(t *testing.T) {
 		}
 		if again := links.Score(m.Pair, rows[m.A], rows[m.B]); again.Probability != m.Probability {
 			t.Errorf("probability %v, scored again %v", m.Probability, again.Probability)
+		}
+	}
+	if right != copies {
+		t.Errorf("%d of %d copies found", right, copies)
+	}
+}
+
+// What copies share comes twice for another reason than chance, which nothing but one of
+// each is dealt out for.
+func TestCopiesAreNoChance(t *testing.T) {
+	const n, copies = 1000, 200
+	rng, name := rand.New(rand.NewPCG(3, 3)), names()
+	var rows [][]Value
+	for range n {
+		rows = append(rows, []Value{name(), NumberValue(float64(18 + rng.IntN(60)))})
+	}
+	for _, row := range rows[:copies] {
+		rows = append(rows, []Value{row[0], NumberValue(row[1].Number + 1)})
+	}
+	_, matches := learned(rows)
+	right := 0
+	for _, m := range matches {
+		if m.Probability > 0.5 && m.B == m.A+n {
+			right++
 		}
 	}
 	if right != copies {
