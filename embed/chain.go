@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -12,36 +11,39 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 )
 
-// Chain draws new rows of a table column by column. The first column's values are those
-// of any row; every other column's are of a row that a forest finds alike by the columns
-// before it, moved along a line where the column follows another along one. So each value
-// is one that rows have, at about the rate that they have it. Of more drafts than rows
-// that are asked for it keeps those that boosted trees hardly tell from rows, in the shares
-// that each column's values have, and none that follows a single row much closer than all
-// others. It is immutable and safe for concurrent use.
+// Chain draws new rows of a table column by column, those first that tell the most of others.
+// The first column's values are those of any row; every other column's are of a row that a
+// forest finds alike by the columns before it and by what boosted trees guess from these,
+// moved along a line where the column follows one of them along it. So each value is one
+// that rows have, at about the rate that they have it. Of more drafts than rows that are
+// asked for it keeps those that boosted trees hardly tell from rows, in the shares that each
+// column's values have, spread over the table evenly, and none that follows a single row
+// much closer than all others. It is immutable and safe for concurrent use.
 //
 // Drawing values from the leaves of a tree is due to Reiter (Using CART to generate
 // partially synthetic public use microdata, 2005), from those of a forest to Caiola and
 // Reiter (2010); lines in trees are those of Raymaekers, Rousseeuw, Verdonck and Yao (Fast
 // linear model trees by PILOT, 2024); keeping samples by what tells them from data is due to
-// Azadi and others (Discriminator rejection sampling, 2019).
+// Azadi and others (Discriminator rejection sampling, 2019), choosing them evenly to Grafström,
+// Lundström and Schelin (Spatially balanced sampling through the pivotal method, 2012).
 type Chain struct {
 	rows, straight blas32.General
 	starts         []int
 	bins           [][]uint8 // by feature, of each row
 	columns        []chainColumn
+	turns          []int // the columns, in the order that they are drawn in
 	columnOf       []int // by feature
 	// order is, by column, the rows by its first feature, and rank where each is in it.
 	order, rank [][]int32
 	// leastApart is how far a draw must be from the row closest to it, see ratioOf, and
 	// closeShare the share of drafts that are not.
 	leastApart, closeShare float64
-	critic                 *critic
+	critic                 boostedTrees
 }
 
 const (
 	// chainTrees is how many trees a column's forest has: each draw takes one of them.
-	chainTrees = 30
+	chainTrees = 15
 	// chainColumns is how many columns have so many trees; more of them have fewer, and
 	// fewestTrees at least.
 	chainColumns = 64
@@ -61,9 +63,11 @@ const (
 	chainWork = 1 << 34
 )
 
-// chainColumn is the forest that one column is drawn by; the first has none.
+// chainColumn is what one column is drawn by; the first has nothing. A forest's predictors
+// are followed by what is guessed of the column's targets.
 type chainColumn struct {
 	predictors []predictor
+	guesses    *guesses // nil of few rows
 	trees      []leafTree
 }
 
@@ -74,8 +78,8 @@ type predictor struct{ feature, column int }
 // features starts[i] to starts[i+1]. Rows of straight (n×f) are the same ones on scales by
 // which one counts as close to another; they may be rows itself. Cost: some 15·n·log n
 // operations for each tree, column and feature that it is told from, of which there are at
-// most 48, and some 5·n²·f for how close drafts are, 2³⁴ at most. It keeps both matrices. Same
-// rows and seed: same chain.
+// most 48, some 20,000·n at most for what is guessed of each column, and some 5·n²·f for how
+// close drafts are, 2³⁴ at most. It keeps both matrices. Same rows and seed: same chain.
 func FitChain(ctx context.Context, rows, straight blas32.General, starts []int, workers int, seed uint64) (*Chain, error) {
 	if rows.Rows < 2 || rows.Cols < 1 || !wellFormed(rows) {
 		return nil, fmt.Errorf("%w: a chain needs at least 2 rows of 1 value, has %d of %d", ErrData, rows.Rows, rows.Cols)
@@ -106,7 +110,7 @@ func FitChain(ctx context.Context, rows, straight blas32.General, starts []int, 
 func growChain(ctx context.Context, rows, straight blas32.General, starts []int, workers int, seed uint64) (*Chain, error) {
 	n := len(starts) - 1
 	c := &Chain{rows: rows, straight: straight, starts: starts, bins: make([][]uint8, rows.Cols), columns: make([]chainColumn, n),
-		columnOf: make([]int, rows.Cols), order: make([][]int32, n), rank: make([][]int32, n), critic: &critic{}}
+		columnOf: make([]int, rows.Cols), order: make([][]int32, n), rank: make([][]int32, n)}
 	eachOf(workers, rows.Cols, func(f int) { c.bins[f] = binned(rows, f) })
 	eachOf(workers, n, func(i int) {
 		c.rankBy(i)
@@ -115,17 +119,18 @@ func growChain(ctx context.Context, rows, straight blas32.General, starts []int,
 		}
 	})
 	looks := c.looks()
-	eachOf(workers, n, func(i int) {
-		if i > 0 && ctx.Err() == nil {
-			c.columns[i] = c.grow(i, looks, rand.New(rand.NewPCG(seed, uint64(i))))
+	c.turns = c.inTurn(looks, workers)
+	eachOf(workers, n, func(turn int) {
+		if i := c.turns[turn]; turn > 0 && ctx.Err() == nil {
+			c.columns[i] = c.grow(i, c.turns[max(0, turn-chainReach):turn], looks, rand.New(rand.NewPCG(seed, uint64(i))))
 		}
 	})
 	return c, ctx.Err()
 }
 
-// grow makes the forest of column i.
-func (c *Chain) grow(i int, looks [][]float32, rng *rand.Rand) chainColumn {
-	col := chainColumn{predictors: c.predictorsOf(i, looks)}
+// grow makes the forest of column i, of which those before are drawn earlier.
+func (c *Chain) grow(i int, before []int, looks [][]float32, rng *rand.Rand) chainColumn {
+	col := chainColumn{predictors: c.predictorsOf(i, before, looks)}
 	if len(col.predictors) == 0 {
 		return col
 	}
@@ -136,6 +141,19 @@ func (c *Chain) grow(i int, looks [][]float32, rng *rand.Rand) chainColumn {
 		bins[p] = c.bins[at.feature]
 		if lines {
 			values = append(values, c.valuesOf(at.feature))
+		}
+	}
+	if c.rows.Rows >= fewestGuessed {
+		var of [][]float32
+		col.guesses, of = guess(bins, c.targets(i, rng), len(c.columns), rng)
+		for k, v := range of {
+			bins = append(bins, make([]uint8, len(v)))
+			for r := range v {
+				bins[len(bins)-1][r] = col.guesses.bin(k, v[r])
+			}
+			if lines {
+				values = append(values, v)
+			}
 		}
 	}
 	for range max(fewestTrees, chainTrees*chainColumns/max(chainColumns, len(c.columns))) {
@@ -163,13 +181,13 @@ func (c *Chain) followsLines(i int) bool {
 }
 
 // predictorsOf are the features that column i is told from.
-func (c *Chain) predictorsOf(i int, looks [][]float32) []predictor {
+func (c *Chain) predictorsOf(i int, before []int, looks [][]float32) []predictor {
 	type candidate struct {
 		predictor
 		related float64
 	}
 	var all []candidate
-	for column := max(0, i-chainReach); column < i; column++ {
+	for _, column := range before {
 		for f := c.starts[column]; f < c.starts[column+1]; f++ {
 			if looks[f] != nil {
 				all = append(all, candidate{predictor: predictor{f, column}})
@@ -178,11 +196,7 @@ func (c *Chain) predictorsOf(i int, looks [][]float32) []predictor {
 	}
 	if len(all) > chainFeatures {
 		for a := range all {
-			for f := c.starts[i]; f < c.starts[i+1]; f++ {
-				if looks[f] != nil {
-					all[a].related = max(all[a].related, math.Abs(float64(dot(looks[f], looks[all[a].feature]))))
-				}
-			}
+			all[a].related = c.related(i, all[a].feature, looks)
 		}
 		slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(b.related, a.related) })
 		all = all[:chainFeatures]
@@ -192,14 +206,6 @@ func (c *Chain) predictorsOf(i int, looks [][]float32) []predictor {
 		out[a] = all[a].predictor
 	}
 	return out
-}
-
-func dot(a, b []float32) float32 {
-	var s float32
-	for i, v := range a {
-		s += v * b[i]
-	}
-	return s
 }
 
 // targets are what a tree of column i tells rows apart by: its features, or of more

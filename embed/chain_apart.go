@@ -14,7 +14,7 @@ const (
 	// closerShare of draws may be closer to a row that was learned from than to as many
 	// that were not, before the critic chooses, which prefers those in the midst of rows. Of
 	// new rows it would be half.
-	closerShare = .53
+	closerShare = .54
 	// closeDrafts tell what drafts these are, and mostRejected how many of them at most.
 	closeDrafts  = 2000
 	mostRejected = .7

@@ -19,7 +19,7 @@ func (c *Chain) drafts(n, workers int, seed uint64) [][]int32 {
 // draft draws a row column by column.
 func (c *Chain) draft(rng *rand.Rand) []int32 {
 	donors := make([]int32, len(c.columns))
-	for i := range c.columns {
+	for _, i := range c.turns {
 		if len(c.columns[i].trees) == 0 {
 			donors[i] = int32(rng.IntN(c.rows.Rows))
 		} else {
@@ -32,7 +32,12 @@ func (c *Chain) draft(rng *rand.Rand) []int32 {
 // donor is the row that lends column i what follows from the donors of those before it.
 func (c *Chain) donor(i int, donors []int32, rng *rand.Rand) int32 {
 	col := &c.columns[i]
+	told := guessed{chain: c, column: col, donors: donors, fold: rng.IntN(guessFolds)}
 	leaf := col.trees[rng.IntN(len(col.trees))].leaf(func(p int32) (uint8, float32) {
+		if target := int(p) - len(col.predictors); target >= 0 {
+			v := told.value(target)
+			return col.guesses.bin(target, v), v
+		}
 		at := col.predictors[p]
 		row := donors[at.column]
 		return c.bins[at.feature][row], Row(c.rows, int(row))[at.feature]

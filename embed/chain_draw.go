@@ -34,7 +34,8 @@ func (c *Chain) Draw(n, workers int, seed uint64) blas32.General {
 	var chosen []int
 	if far >= n {
 		c.rake(weights, drafts)
-		chosen = systematic(weights, n, rand.New(rand.NewPCG(seed, 0xd4a)))
+		rng := rand.New(rand.NewPCG(seed, 0xd4a))
+		chosen = systematic(weights, c.spread(drafts, weights, rng), n, rng)
 	} else {
 		chosen = farthest(apart, n)
 	}
@@ -63,17 +64,14 @@ func farthest(apart []float64, n int) []int {
 	return out[:n]
 }
 
-// systematic chooses n, each once at most, each with a chance in proportion to its weight,
-// or surely. At least n weights are above 0.
-func systematic(weights []float64, n int, rng *rand.Rand) []int {
+// systematic chooses n at equal steps of an order of those whose weight is above 0, of which
+// there are n at least: each once at most, with a chance in proportion to its weight, or
+// surely (Madow, On the theory of systematic sampling, 1949).
+func systematic(weights []float64, order []int, n int, rng *rand.Rand) []int {
 	scale := chanceScale(weights, n)
-	order := rng.Perm(len(weights))
 	var out, rest []int
 	at, run := rng.Float64(), 0.
 	for _, i := range order {
-		if weights[i] == 0 {
-			continue
-		}
 		if run += min(1, scale*weights[i]); run > at && len(out) < n {
 			out = append(out, i)
 			at++

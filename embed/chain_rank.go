@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sort"
 
 	"gonum.org/v1/gonum/blas/blas32"
 )
@@ -11,11 +12,21 @@ import (
 // binned is where each row's value of a feature stands among those of all, equal ones
 // alike: by value where there are few different ones, else in equally full bins.
 func binned(rows blas32.General, f int) []uint8 {
-	sorted := make([]float32, rows.Rows)
-	for i := range sorted {
-		sorted[i] = Row(rows, i)[f]
+	values := make([]float32, rows.Rows)
+	for i := range values {
+		values[i] = Row(rows, i)[f]
 	}
-	slices.Sort(sorted)
+	edges := binEdges(slices.Sorted(slices.Values(values)))
+	out := make([]uint8, rows.Rows)
+	for i, v := range values {
+		out[i] = binOf(edges, v)
+	}
+	return out
+}
+
+// binEdges are the least values of bins of sorted values: one bin for each value where few
+// are different, else equally full ones.
+func binEdges(sorted []float32) []float32 {
 	edges := slices.Compact(slices.Clone(sorted))
 	if len(edges) > chainBins {
 		edges = edges[:0]
@@ -24,15 +35,12 @@ func binned(rows blas32.General, f int) []uint8 {
 		}
 		edges = slices.Compact(edges)
 	}
-	out := make([]uint8, rows.Rows)
-	for i := range out {
-		at, found := slices.BinarySearch(edges, Row(rows, i)[f])
-		if !found {
-			at-- // the smallest value of all is an edge
-		}
-		out[i] = uint8(at)
-	}
-	return out
+	return edges
+}
+
+// binOf is the bin of a value.
+func binOf(edges []float32, v float32) uint8 {
+	return uint8(max(0, sort.Search(len(edges), func(i int) bool { return edges[i] > v })-1))
 }
 
 // looks are the standardised values of each feature in some of the rows; nil of a

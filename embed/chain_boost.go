@@ -1,0 +1,100 @@
+package embed
+
+import "math/rand/v2"
+
+// boostedTrees add up to what is told of a row: each learned what those before it left
+// (Friedman, Greedy function approximation: a gradient boosting machine, 2001). Each looks
+// at some features only, as in a forest (Breiman, Random forests, 2001).
+type boostedTrees []boostedTree
+
+// boostedTree has a value for each output in each leaf.
+type boostedTree struct {
+	nodes  []treeNode
+	values []float64 // by node, and by output in it
+}
+
+// add adds to out what the trees tell of a row with some bins.
+func (b boostedTrees) add(out []float64, bin func(feature int32) uint8) {
+	for i := range b {
+		for k, v := range b[i].leaf(len(out), bin) {
+			out[k] += v
+		}
+	}
+}
+
+// leaf are the values of the leaf that bins lead to.
+func (t *boostedTree) leaf(outputs int, bin func(feature int32) uint8) []float64 {
+	at := int32(0)
+	for t.nodes[at].right != 0 {
+		if n := &t.nodes[at]; bin(n.predictor) <= n.cut {
+			at++
+		} else {
+			at = n.right
+		}
+	}
+	return t.values[int(at)*outputs:][:outputs]
+}
+
+// boostLoss is what trees are to lessen.
+type boostLoss interface {
+	// left is what the trees so far leave of each row, by output.
+	left() [][]float64
+	// step is the move of an output of some rows that lessens their loss the most.
+	step(output int, rows []int32) float64
+	// move moves a row's outputs.
+	move(row int, by []float64)
+	// of is the loss of some rows.
+	of(rows []int32) float64
+}
+
+// boosting is how trees are boosted: so many rounds at most, of trees with depth splits at
+// most one below the other, with leaf rows in a leaf at least, that look at some features and
+// take a share of a step. There are no more once so many have not lessened the loss of rows
+// held out, which is the patience.
+type boosting struct {
+	rounds, depth, leaf, features, patience int
+	share                                   float64
+}
+
+// boost learns from some rows, with others held out, and leaves the loss as all trees that
+// were tried move it.
+func (b boosting) boost(bins [][]uint8, loss boostLoss, learn, held []int32, rng *rand.Rand) boostedTrees {
+	var trees boostedTrees
+	keys := make([]uint64, len(bins[0]))
+	least, best := loss.of(held), 0
+	for round := 1; round <= b.rounds && round <= best+b.patience; round++ {
+		t := b.tree(bins, loss, learn, keys, rng)
+		for r := range bins[0] {
+			loss.move(r, t.leaf(len(loss.left()), func(f int32) uint8 { return bins[f][r] }))
+		}
+		trees = append(trees, t)
+		if l := loss.of(held); l < least {
+			least, best = l, round
+		}
+	}
+	return trees[:best]
+}
+
+// tree is the next tree.
+func (b boosting) tree(bins [][]uint8, loss boostLoss, learn []int32, keys []uint64, rng *rand.Rand) boostedTree {
+	features := rng.Perm(len(bins))
+	features = features[:min(len(features), b.features)]
+	g := &treeGrowth{targets: loss.left(), minLeaf: b.leaf, maxDepth: b.depth, keys: keys}
+	for _, f := range features {
+		g.bins = append(g.bins, bins[f])
+	}
+	g.tree.rows = append(g.tree.rows, learn...)
+	g.split(0, len(learn), 0)
+	outputs := len(g.targets)
+	t := boostedTree{nodes: g.tree.nodes, values: make([]float64, outputs*len(g.tree.nodes))}
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		n.predictor = int32(features[n.predictor])
+		for k := range g.targets {
+			if n.right == 0 {
+				t.values[i*outputs+k] = b.share * loss.step(k, g.tree.rows[n.from:n.to])
+			}
+		}
+	}
+	return t
+}
