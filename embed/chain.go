@@ -16,9 +16,9 @@ import (
 // forest finds alike by the columns before it and by what boosted trees guess from these,
 // moved along a line where the column follows one of them along it. So each value is one
 // that rows have, at about the rate that they have it. Of more drafts than rows that are
-// asked for it keeps those that boosted trees hardly tell from rows, in the shares that each
-// column's values have, spread over the table evenly, and none that follows a single row
-// much closer than all others. It is immutable and safe for concurrent use.
+// asked for it keeps those that boosted trees hardly tell from rows, in the shares that values
+// of columns and of pairs of them have, spread over the table evenly, and none that follows
+// a single row much closer than all others. It is immutable and safe for concurrent use.
 //
 // Drawing values from the leaves of a tree is due to Reiter (Using CART to generate
 // partially synthetic public use microdata, 2005), from those of a forest to Caiola and
@@ -39,6 +39,10 @@ type Chain struct {
 	// closeShare the share of drafts that are not.
 	leastApart, closeShare float64
 	critic                 boostedTrees
+	// margins are what weights of drafts are raked to; fine and coarse are the groups of a
+	// feature's bins by which, of one and of two.
+	margins      []margin
+	fine, coarse [][chainBins]uint8
 }
 
 const (
@@ -103,6 +107,7 @@ func FitChain(ctx context.Context, rows, straight blas32.General, starts []int, 
 		return nil, err
 	}
 	c.learnCritic(workers, seed)
+	c.learnMargins(workers)
 	return c, ctx.Err()
 }
 

@@ -140,3 +140,36 @@ func TestDrawsOfCloseDrafts(t *testing.T) {
 		}
 	}
 }
+
+// TestRakeGivesPairsShares: drafts of two features that hardly vary together weigh as rows of
+// which they do.
+func TestRakeGivesPairsShares(t *testing.T) {
+	rng, rows := newRand(15), NewMatrix(600, 2)
+	for i := range rows.Rows {
+		x := rng.NormFloat64()
+		Row(rows, i)[0], Row(rows, i)[1] = float32(x), float32(x+rng.NormFloat64())
+	}
+	c := mustChain(t, rows, []int{0, 1, 2}, 1)
+	drafts, weights := make([][]int32, 4000), make([]float64, 4000)
+	for i := range drafts {
+		drafts[i] = []int32{int32(rng.IntN(600)), int32(rng.IntN(600))}
+		weights[i] = 1
+	}
+	c.rake(weights, drafts)
+	var both, all float64
+	for i, d := range drafts {
+		all += weights[i]
+		if c.rank[0][d[0]] < 200 && c.rank[1][d[1]] < 200 {
+			both += weights[i]
+		}
+	}
+	want := 0.
+	for i := range rows.Rows {
+		if c.rank[0][i] < 200 && c.rank[1][i] < 200 {
+			want += 1. / 600
+		}
+	}
+	if got := both / all; want < .15 || math.Abs(got-want) > .01 { // of drafts .111
+		t.Errorf("both are in their lowest third in %.3f, of rows %.3f", got, want)
+	}
+}

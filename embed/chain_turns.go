@@ -71,17 +71,20 @@ func (c *Chain) allRelated(looks [][]float32, workers int) [][]float64 {
 
 // related is how much column i varies with a feature, from 0 to 1.
 func (c *Chain) related(i, feature int, looks [][]float32) (most float64) {
-	if looks[feature] == nil {
-		return 0
-	}
 	for f := c.starts[i]; f < c.starts[i+1]; f++ {
-		if looks[f] != nil {
-			var s float32
-			for k, v := range looks[f] {
-				s += v * looks[feature][k]
-			}
-			most = max(most, math.Abs(float64(s)))
-		}
+		most = max(most, relatedBy(looks[f], looks[feature]))
 	}
 	return most
+}
+
+// relatedBy is how much two features vary together, by their looks; constants do not.
+func relatedBy(a, b []float32) float64 {
+	if a == nil || b == nil {
+		return 0
+	}
+	var s float32
+	for k, v := range a {
+		s += v * b[k]
+	}
+	return math.Abs(float64(s))
 }
