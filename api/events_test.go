@@ -179,11 +179,31 @@ func TestFailureIsAnEvent(t *testing.T) {
 
 func TestPanicCutsEventsShort(t *testing.T) {
 	c := newClient(t, Config{})
+	var work *followed
 	c.work(func(c echo.Context, _ *store.Collection) (any, error) {
+		work = c.Get(followedKey).(*followed)
 		progressOf(c)(store.Progress{Stage: "search"})
 		panic("broken")
 	})
 	if _, events := c.askEvents("/collections/v/work", ""); len(events) != 1 || events[0].name != "progress" {
+		t.Errorf("events %v", events)
+	}
+	select {
+	case <-work.ended:
+	default:
+		t.Error("its events are still sent")
+	}
+}
+
+func TestNoEventIsSentTwice(t *testing.T) {
+	w := httptest.NewRecorder()
+	out := &events{c: echo.New().NewContext(asking(t.Context(), "GET", "/", ""), w)}
+	for _, done := range []int{1, 1, 2, 2, 1} {
+		if err := out.send("progress", store.Progress{Done: done}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if events := readEvents(t, bufio.NewScanner(w.Body)); len(events) != 3 {
 		t.Errorf("events %v", events)
 	}
 }
