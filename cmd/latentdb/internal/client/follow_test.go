@@ -68,6 +68,21 @@ func TestFollowWithoutEvents(t *testing.T) {
 	})
 }
 
+// Of work in this process that had ended all the same, its giver-up gets the result.
+func TestGivenUpTooLate(t *testing.T) {
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		c := Local(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			cancel()
+			_, _ = io.WriteString(w, `{"result":1}`)
+		}))
+		var result int
+		if err := c.Do(ctx, "POST", "/", nil, &result); err != nil || result != 1 {
+			t.Fatalf("%d, %v", result, err)
+		}
+	}
+}
+
 // Who gives up is told that, not what the server makes of it.
 func TestGivenUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
