@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,7 +27,7 @@ func TestQuestionsTellProgress(t *testing.T) {
 			{[]string{"duplicates", "people"}, "duplicates: "},
 			{[]string{"duplicates", "people", "--keep", "newest", "--filter", `{"must_not":[{"has_id":["p001@example.com"]}]}`, "--dry-run"}, "deduplicate: "},
 		} {
-			args := append(q.args, on.flags...)
+			args := slices.Concat(q.args, on.flags)
 			first, again := cli(args...), cli(args...)
 			if first.code != exitDone || first.stdout != again.stdout || strings.Contains(first.stdout, q.label) {
 				t.Errorf("%q: exit code %d\n%s\nand then\n%s", q.args, first.code, first.stdout, again.stdout)
