@@ -96,7 +96,8 @@ func outliers(c echo.Context, coll *store.Collection) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return coll.Outliers(ctx, store.OutlierQuery{Limit: limit, Filter: body.Filter, OmitParts: body.WithParts != nil && !*body.WithParts})
+	return coll.Outliers(ctx, store.OutlierQuery{Limit: limit, Filter: body.Filter,
+		OmitParts: body.WithParts != nil && !*body.WithParts, Progress: progressOf(c)})
 }
 
 func sample(c echo.Context, coll *store.Collection) (any, error) {

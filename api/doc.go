@@ -64,11 +64,12 @@
 //	POST   …/encode                        {"records" | "vectors"}
 //	POST   …/decode                        {"latents"}
 //	POST   …/points/reconstruct            {"ids" | "records" | "vectors"}
-//	POST   …/points/outliers               {"limit", "filter", "with_parts"}, or {"records" | "vectors"}
+//	POST   …/points/outliers               {"limit", "filter", "with_parts"}, or {"records" | "vectors"};
+//	                                       as events too, see below
 //	POST   …/points/duplicates             {"threshold", "filter", "between", "keep", "limit"}; keep is
-//	                                       first, newest, longest, central or {"max": key}
+//	                                       first, newest, longest, central or {"max": key}; as events too
 //	POST   …/points/deduplicate            likewise, and "dry_run", "undo": false to keep nothing of what
-//	                                       is removed; answers "undo", a number
+//	                                       is removed; answers "undo", a number; as events too
 //	POST   …/points/deduplicate/undo       {"undo"}: puts back what the last deduplication removed, until
 //	                                       another generation is active; answers "restored" and "skipped"
 //	POST   …/points/pairs                  {"pairs": [[id, id]], "threshold", "filter", "between"}: how near
@@ -83,6 +84,12 @@
 //	                                       ?record= ?text= ?left= ?right= name columns, ?first_id= numbers rows
 //	                                       without ids, ?batch= points become one change (500)
 //	GET    …/export                        ?format= jsonl (default), csv, parquet, npy or zip
+//
+// Questions about all points may take minutes. With "Accept: text/event-stream" their answer
+// is a stream of server-sent events, which no timeout bounds: "progress", {"stage", "done",
+// "total"} in points, at most every 200 ms and only where there is news, and at last "result"
+// or "error" with the envelope that the plain answer has. What fails before the first event
+// has its status. A client that hangs up ends the work, whichever answer it waits for.
 //
 // A collection that learns is created with
 //

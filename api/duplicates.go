@@ -32,6 +32,7 @@ func duplicates(c echo.Context, coll *store.Collection) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	q.Progress = progressOf(c)
 	return coll.Duplicates(c.Request().Context(), q)
 }
 
@@ -49,7 +50,7 @@ func deduplicate(c echo.Context, coll *store.Collection) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	q.NoUndo = body.Undo != nil && !*body.Undo
+	q.NoUndo, q.Progress = body.Undo != nil && !*body.Undo, progressOf(c)
 	return coll.Deduplicate(c.Request().Context(), q, body.DryRun)
 }
 

@@ -25,7 +25,11 @@ type refusal struct {
 }
 
 func writeResult(c echo.Context, status int, result any) error {
-	return writeJSON(c, status, success{Result: result, Status: "ok", Time: elapsed(c)})
+	return writeJSON(c, status, successOf(c, result))
+}
+
+func successOf(c echo.Context, result any) success {
+	return success{Result: result, Status: "ok", Time: elapsed(c)}
 }
 
 func elapsed(c echo.Context) float64 {
@@ -36,13 +40,22 @@ func elapsed(c echo.Context) float64 {
 // writeJSON encodes before it writes: what cannot be encoded must not go out
 // as half an answer under status 200.
 func writeJSON(c echo.Context, status int, body any) error {
+	data, err := encodeJSON(body)
+	if err != nil {
+		return err
+	}
+	return c.Blob(status, echo.MIMEApplicationJSON, data)
+}
+
+// encodeJSON gives a line of JSON, with its end.
+func encodeJSON(body any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(body); err != nil {
-		return fmt.Errorf("api: encode answer: %w", err)
+		return nil, fmt.Errorf("api: encode answer: %w", err)
 	}
-	return c.Blob(status, echo.MIMEApplicationJSON, buf.Bytes())
+	return buf.Bytes(), nil
 }
 
 // answerError writes an error in the envelope, unless an answer has begun.
@@ -51,16 +64,21 @@ func (s *Server) answerError(err error, c echo.Context) {
 		s.cfg.Logger.Warn("answer cut short", "route", c.Path(), "error", err)
 		return
 	}
-	status, text := describe(err, c.Request())
-	if status >= http.StatusInternalServerError {
-		s.cfg.Logger.Error("request failed", "route", c.Path(), "error", err)
-	}
+	status, body := s.refuse(err, c)
 	if c.Request().Method == http.MethodHead {
 		_ = c.NoContent(status)
 		return
 	}
-	var body refusal
-	body.Status.Error, body.Time = text, elapsed(c)
 	// An error here means that the client has gone.
 	_ = writeJSON(c, status, body)
+}
+
+// refuse gives an error's status and envelope, and logs what the client is not told.
+func (s *Server) refuse(err error, c echo.Context) (status int, body refusal) {
+	status, body.Status.Error = describe(err, c.Request())
+	if status >= http.StatusInternalServerError {
+		s.cfg.Logger.Error("request failed", "route", c.Path(), "error", err)
+	}
+	body.Time = elapsed(c)
+	return status, body
 }

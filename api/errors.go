@@ -67,6 +67,9 @@ func fail(status int, format string, args ...any) error {
 	return &failure{status, fmt.Sprintf(format, args...)}
 }
 
+// errStopping is the answer to what is not waited for any more.
+var errStopping = fail(http.StatusServiceUnavailable, "the server is shutting down")
+
 func badRequest(format string, args ...any) error {
 	return fail(http.StatusBadRequest, format, args...)
 }

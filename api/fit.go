@@ -2,12 +2,9 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -15,9 +12,6 @@ import (
 	"github.com/latentdb/latentdb/embed"
 	"github.com/latentdb/latentdb/store"
 )
-
-// progressEvery is how often a stream of fit events looks for news.
-const progressEvery = 200 * time.Millisecond
 
 type fitBody struct {
 	Dim     dim           `json:"dim"`
@@ -70,7 +64,7 @@ func (s *Server) startFit(c echo.Context) error {
 	report, err := coll.Fit(s.stopping, opts)
 	switch {
 	case s.stopping.Err() != nil:
-		return fail(http.StatusServiceUnavailable, "the server is shutting down")
+		return errStopping
 	case errors.Is(err, context.Canceled):
 		return fail(http.StatusConflict, "the fit was cancelled")
 	case err != nil:
@@ -85,46 +79,17 @@ func (s *Server) fitStatus(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(c.Request().Header.Get(echo.HeaderAccept), "text/event-stream") {
+	if !wantsEvents(c) {
 		return writeResult(c, http.StatusOK, coll.FitStatus())
 	}
 	unbounded(c)
-	c.Response().Header().Set(echo.HeaderContentType, "text/event-stream")
-	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-	c.Response().WriteHeader(http.StatusOK)
-	return s.streamFit(c, coll)
-}
-
-// streamFit sends the status whenever it has changed. The last event is the
-// state in which the fit ended.
-func (s *Server) streamFit(c echo.Context, coll *store.Collection) error {
-	tick := time.NewTicker(progressEvery)
-	defer tick.Stop()
-	var last []byte
-	for {
+	ctx, cancel := s.whileWanted(c)
+	defer cancel()
+	out := &events{c: c, idle: s.cfg.Timeout}
+	return out.follow(ctx.Done(), "", func() (any, bool) {
 		status := coll.FitStatus()
-		data, err := json.Marshal(status)
-		if err != nil {
-			return err
-		}
-		if string(data) != string(last) {
-			if _, err := fmt.Fprintf(c.Response(), "data: %s\n\n", data); err != nil {
-				return nil // the client has gone
-			}
-			c.Response().Flush()
-			last = data
-		}
-		if status.State != store.FitRunning {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-c.Request().Context().Done():
-			return nil
-		case <-s.stopping.Done():
-			return nil
-		}
-	}
+		return status, status.State == store.FitRunning
+	})
 }
 
 // unbounded lifts the deadlines of a connection whose answer takes as long as

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -86,12 +85,12 @@ func TestFitInBackground(t *testing.T) {
 	if a.status != http.StatusAccepted || done.Status != "acknowledged" || done.OperationID == 0 {
 		t.Errorf("fit: %d %+v", a.status, done)
 	}
-	events := c.events("/collections/v/fit")
-	if last := events[len(events)-1]; last["state"] != "done" || last["generation"] != float64(done.OperationID) {
+	events := c.events("GET", "/collections/v/fit", "")
+	if last := events[len(events)-1]; last.name != "" || last.data["state"] != "done" || last.data["generation"] != float64(done.OperationID) {
 		t.Errorf("last event: %v", last)
 	}
 	for _, e := range events[:len(events)-1] {
-		if e["state"] != "running" {
+		if e.name != "" || e.data["state"] != "running" {
 			t.Errorf("event before the last: %v", e)
 		}
 	}
@@ -138,42 +137,6 @@ func TestWaitedFitEndsWithTheServer(t *testing.T) {
 	}
 	c.server.stop()
 	(<-fit).refused(503, "shutting down")
-}
-
-// events reads a stream of server-sent events to its end, over a connection.
-func (c *client) events(path string) []map[string]any {
-	c.t.Helper()
-	server := httptest.NewServer(c.handler)
-	defer server.Close()
-	req, err := http.NewRequestWithContext(c.t.Context(), "GET", server.URL+path, nil)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	req.Header.Set("Accept", "text/event-stream")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if got := resp.Header.Get("Content-Type"); got != "text/event-stream" {
-		c.t.Errorf("content type %q", got)
-	}
-	var events []map[string]any
-	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-		data, ok := strings.CutPrefix(lines.Text(), "data: ")
-		if !ok {
-			continue
-		}
-		var e map[string]any
-		if err := json.Unmarshal([]byte(data), &e); err != nil {
-			c.t.Fatal(err)
-		}
-		events = append(events, e)
-	}
-	if len(events) == 0 {
-		c.t.Fatal("no events")
-	}
-	return events
 }
 
 func TestFitRefusals(t *testing.T) {

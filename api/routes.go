@@ -17,6 +17,13 @@ const (
 	fitRoute    = "/collections/:c/fit"
 )
 
+// questions are those about all points, whose answers may be streams.
+var questions = map[string]collectionHandler{
+	"/collections/:c/points/outliers":    outliers,
+	"/collections/:c/points/duplicates":  duplicates,
+	"/collections/:c/points/deduplicate": deduplicate,
+}
+
 // collectionHandler answers a request about one collection with the result to
 // put in the envelope.
 type collectionHandler func(c echo.Context, coll *store.Collection) (any, error)
@@ -58,9 +65,6 @@ func (s *Server) routes() {
 		{http.MethodPost, "/points/search", searchPoints},
 		{http.MethodPost, "/points/search/batch", searchBatch},
 		{http.MethodPost, "/points/reconstruct", reconstruct},
-		{http.MethodPost, "/points/outliers", outliers},
-		{http.MethodPost, "/points/duplicates", duplicates},
-		{http.MethodPost, "/points/deduplicate", deduplicate},
 		{http.MethodPost, "/points/deduplicate/undo", undoDeduplicate},
 		{http.MethodPost, "/points/pairs", pairScores},
 		{http.MethodPost, "/points/sample", sample},
@@ -78,6 +82,9 @@ func (s *Server) routes() {
 		{http.MethodPost, "/import", s.importPoints},
 	} {
 		e.Add(r.method, "/collections/:c"+r.path, s.scoped(r.handle))
+	}
+	for path, handle := range questions {
+		e.POST(path, s.streamed(handle))
 	}
 	for _, r := range unsupported {
 		e.Add(r.method, r.path, refuseRoute)
@@ -133,26 +140,31 @@ func (s *Server) root(c echo.Context) error {
 	}{"LatentDB", s.cfg.Version})
 }
 
-// scoped looks up the collection that a path names and puts the handler's
-// result in the envelope.
+// scoped puts the result of a handler about a collection in the envelope.
 func (s *Server) scoped(handle collectionHandler) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		coll, err := s.collection(c)
-		if err != nil {
-			return err
-		}
-		result, err := handle(c, coll)
-		if errors.Is(err, store.ErrClosed) {
-			// It may have been dropped meanwhile; then it is simply not there.
-			if _, gone := s.collection(c); gone != nil {
-				return gone
-			}
-		}
+		result, err := s.ask(c, handle)
 		if err != nil {
 			return err
 		}
 		return writeResult(c, http.StatusOK, result)
 	}
+}
+
+// ask has a handler answer about the collection that a path names.
+func (s *Server) ask(c echo.Context, handle collectionHandler) (any, error) {
+	coll, err := s.collection(c)
+	if err != nil {
+		return nil, err
+	}
+	result, err := handle(c, coll)
+	if errors.Is(err, store.ErrClosed) {
+		// It may have been dropped meanwhile; then it is simply not there.
+		if _, gone := s.collection(c); gone != nil {
+			return nil, gone
+		}
+	}
+	return result, err
 }
 
 func (s *Server) collection(c echo.Context) (*store.Collection, error) {

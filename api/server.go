@@ -42,8 +42,9 @@ type Config struct {
 	// MaxBody is the largest request body in bytes; that of an import is not
 	// limited, only its lines are. Default 64 MiB.
 	MaxBody int64
-	// Timeout bounds the work on one request; imports, exports and fits that
-	// are waited for take as long as they need. Default one minute.
+	// Timeout bounds the work on one request; imports, exports, fits that are
+	// waited for and what is answered by events take as long as they need.
+	// Default one minute.
 	Timeout time.Duration
 	// Version is what GET / reports. Default "0.0.0".
 	Version string
@@ -76,7 +77,7 @@ type Server struct {
 	echo    *echo.Echo
 	metrics *metrics
 	// stopping ends when Serve begins to shut down: fits that are waited for
-	// and event streams must not hold it up.
+	// and event streams, with the work they tell of, must not hold it up.
 	stopping context.Context
 	stop     context.CancelFunc
 }
@@ -161,7 +162,7 @@ func (s *Server) bound(next echo.HandlerFunc) echo.HandlerFunc {
 			return &http.MaxBytesError{Limit: s.cfg.MaxBody}
 		}
 		req.Body = http.MaxBytesReader(c.Response(), req.Body, s.cfg.MaxBody)
-		if c.Path() == exportRoute || c.Path() == fitRoute {
+		if c.Path() == exportRoute || c.Path() == fitRoute || questions[c.Path()] != nil && wantsEvents(c) {
 			return next(c)
 		}
 		ctx, cancel := context.WithTimeout(req.Context(), s.cfg.Timeout)

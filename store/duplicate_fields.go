@@ -105,7 +105,7 @@ func (c *Collection) scanFields(ctx context.Context, scan *duplicateScan, form r
 		if scan.generation.model == nil {
 			return nil
 		}
-		return c.addNear(near, scan, search, chunk)
+		return c.addNear(ctx, near, scan, search, chunk)
 	})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/latentdb/latentdb/embed/source"
@@ -291,6 +292,28 @@ func TestWholeQuestionsAreCancelled(t *testing.T) {
 				t.Errorf("%s, cancelled at step %d: %d points, %v", q.name, step, n, err)
 			}
 		}
+	}
+}
+
+// TestSearchesAreCancelled: what is asked for neighbours ends within a search of each worker.
+func TestSearchesAreCancelled(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), vectorConfig())
+	mustUpsert(t, c, crowded(2500, 4)...)
+	ending, cancel := context.WithCancel(ctx)
+	defer cancel()
+	scan := c.newScan(c.active.Load(), comparison{})
+	search := c.generationSearch(scan.generation)
+	var calls atomic.Int32
+	search.find = func([]index.Hit, []float32, index.Params) ([]index.Hit, error) {
+		calls.Add(1)
+		cancel()
+		return nil, nil
+	}
+	err := c.eachChunk(ctx, nil, func(int) {}, func(chunk []storedPoint) error {
+		return c.addNear(ending, newNearLists(0, false), scan, search, chunk)
+	})
+	if n := int(calls.Load()); !errors.Is(err, context.Canceled) || n > c.opts.Workers {
+		t.Errorf("%v after %d searches", err, n)
 	}
 }
 

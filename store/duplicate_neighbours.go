@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -93,7 +94,7 @@ func (c *Collection) scanNeighbours(ctx context.Context, scan *duplicateScan) er
 				return err
 			}
 		}
-		return c.addNear(near, scan, scan.search, chunk)
+		return c.addNear(ctx, near, scan, scan.search, chunk)
 	})
 	if err != nil {
 		return err
@@ -111,8 +112,9 @@ func (c *Collection) scanNeighbours(ctx context.Context, scan *duplicateScan) er
 	return nil
 }
 
-// addNear lists the neighbours of a chunk's points.
-func (c *Collection) addNear(near *nearLists, scan *duplicateScan, search neighbourSearch, chunk []storedPoint) error {
+// addNear lists the neighbours of a chunk's points. Where searches are scans, a chunk takes
+// seconds, so the context is asked before each of them.
+func (c *Collection) addNear(ctx context.Context, near *nearLists, scan *duplicateScan, search neighbourSearch, chunk []storedPoint) error {
 	rows, err := search.rowsOf(chunk)
 	if err != nil {
 		return err
@@ -121,10 +123,14 @@ func (c *Collection) addNear(near *nearLists, scan *duplicateScan, search neighb
 	for i, p := range chunk {
 		slots[i] = p.slot
 	}
-	return near.add(c.opts.Workers, chunk, search.order(slots), func(dst []index.Hit, i int) ([]index.Hit, error) {
+	err = near.add(c.opts.Workers, chunk, search.order(slots), func(dst []index.Hit, i int) ([]index.Hit, error) {
+		if ctx.Err() != nil {
+			return dst, nil // once is enough to say so
+		}
 		p := index.Params{K: nearLength, EF: 64, Allow: scan.partners(chunk[i].slot)}
 		return search.find(dst, rows[i*search.width:(i+1)*search.width], p)
 	})
+	return cmp.Or(err, ctx.Err())
 }
 
 // addFound adds the near pairs at the distances that the search found.

@@ -73,9 +73,9 @@ or until more is removed: --undo, with the number that --delete tells, puts it b
 			if noUndo {
 				body.Undo = new(bool)
 			}
-			return post(a, args[0], "points/deduplicate", body, a.printRemoved), nil
+			return postFollowed(a, "deduplicate", args[0], "points/deduplicate", body, a.printRemoved), nil
 		}
-		return post(a, args[0], "points/duplicates", body, a.printDuplicates), nil
+		return postFollowed(a, "duplicates", args[0], "points/duplicates", body, a.printDuplicates), nil
 	})
 	cmd.Flags().Float64Var(&threshold, "threshold", 0, "largest distance between duplicates (default: suggested by the data)")
 	cmd.Flags().BoolVar(&remove, "delete", false, "delete all but the kept point of each group")

@@ -35,7 +35,7 @@ func (a *app) outliersCommand() *cobra.Command {
 			if list.Filter, err = parseFilter(filter); err != nil {
 				return nil, err
 			}
-			return post(a, args[0], "points/outliers", list, a.printOutliers),
+			return postFollowed(a, "outliers", args[0], "points/outliers", list, a.printOutliers),
 				inRange("limit", limit, 1, store.MaxLimit)
 		}),
 	}

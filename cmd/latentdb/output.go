@@ -12,13 +12,17 @@ import (
 	"github.com/latentdb/latentdb/cmd/latentdb/internal/client"
 )
 
-// ask sends a request and prints its result: as it came with --json, by print
-// otherwise.
+// ask sends a request and prints its result.
 func ask[T any](ctx context.Context, a *app, c *client.Client, method, path string, body any, print func(T) error) error {
 	var raw json.RawMessage
 	if err := c.Do(ctx, method, path, body, &raw); err != nil {
 		return err
 	}
+	return printResult(a, path, raw, print)
+}
+
+// printResult prints a result of a path: as it came with --json, by print otherwise.
+func printResult[T any](a *app, path string, raw json.RawMessage, print func(T) error) error {
 	if a.json {
 		return a.printJSON(raw)
 	}

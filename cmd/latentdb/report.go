@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/latentdb/latentdb/cmd/latentdb/internal/client"
+	"github.com/latentdb/latentdb/cmd/latentdb/internal/progress"
 	"github.com/latentdb/latentdb/store"
 )
 
@@ -78,18 +79,25 @@ func (a *app) writeReport(ctx context.Context, c *client.Client, name string, f 
 	var duplicates store.Duplicates
 	var samples store.Samples
 	limit := map[string]int{"limit": f.limit}
-	for _, call := range []struct {
-		method, path string
-		body, into   any
+	calls := []struct {
+		what, method, path string
+		body, into         any
 	}{
-		{http.MethodGet, client.Collection(name), nil, &r.Info},
-		{http.MethodGet, client.Collection(name, "quality"), nil, &r.Quality},
-		{http.MethodGet, client.Collection(name, "map"), nil, &m},
-		{http.MethodPost, client.Collection(name, "points/outliers"), limit, &outliers},
-		{http.MethodPost, client.Collection(name, "points/duplicates"), limit, &duplicates},
-		{http.MethodPost, client.Collection(name, "points/sample"), map[string]int{"n": f.limit, "seed": 1}, &samples},
-	} {
-		if err := c.Do(ctx, call.method, call.path, call.body, call.into); err != nil {
+		{"collection", http.MethodGet, client.Collection(name), nil, &r.Info},
+		{"quality", http.MethodGet, client.Collection(name, "quality"), nil, &r.Quality},
+		{"map", http.MethodGet, client.Collection(name, "map"), nil, &m},
+		{"outliers", http.MethodPost, client.Collection(name, "points/outliers"), limit, &outliers},
+		{"duplicates", http.MethodPost, client.Collection(name, "points/duplicates"), limit, &duplicates},
+		{"samples", http.MethodPost, client.Collection(name, "points/sample"), map[string]int{"n": f.limit, "seed": 1}, &samples},
+	}
+	bar := progress.Start(a.stderr, "report", int64(len(calls)))
+	defer bar.Clear()
+	for i, call := range calls {
+		bar.Step(int64(i), call.what)
+		err := follow(ctx, c, call.method, call.path, call.body, call.into, func(p store.Progress) {
+			bar.Set(int64(i), call.what+": "+noteOf(p))
+		})
+		if err != nil {
 			return err
 		}
 	}

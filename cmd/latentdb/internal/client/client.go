@@ -56,7 +56,7 @@ func Local(h http.Handler) *Client {
 
 // Error is an answer that says the request failed.
 type Error struct {
-	// Status is the HTTP status.
+	// Status is the HTTP status; 0 of what failed after the answer had begun.
 	Status int
 	// Message is the server's reason.
 	Message string
@@ -85,48 +85,66 @@ type Body struct {
 // Do sends body, a Body or what becomes JSON (none if nil), and reads the answer's result into
 // result (dropped if nil). A *json.RawMessage takes it as it came.
 func (c *Client) Do(ctx context.Context, method, path string, body, result any) error {
-	answer, err := c.send(ctx, method, path, body)
+	answer, err := c.send(ctx, method, path, body, "")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = answer.Close() }()
-	data, err := io.ReadAll(answer)
-	if err != nil {
-		return fmt.Errorf("reading the answer to %s %s: %w", method, path, err)
-	}
-	if result == nil {
+	defer func() { _ = answer.Body.Close() }()
+	return about(method, path, readResult(answer.Body, result))
+}
+
+// about says what request an error is about.
+func about(method, path string, err error) error {
+	if err == nil {
 		return nil
+	}
+	return fmt.Errorf("answer to %s %s: %w", method, path, err)
+}
+
+// readResult opens the envelope of an answer.
+func readResult(answer io.Reader, result any) error {
+	data, err := io.ReadAll(answer)
+	if err != nil || result == nil {
+		return err
 	}
 	var envelope struct{ Result json.RawMessage }
 	if err := json.Unmarshal(data, &envelope); err != nil {
-		return fmt.Errorf("answer to %s %s: %w", method, path, err)
+		return err
 	}
-	if err := json.Unmarshal(envelope.Result, result); err != nil {
-		return fmt.Errorf("answer to %s %s: %w", method, path, err)
-	}
-	return nil
+	return json.Unmarshal(envelope.Result, result)
 }
 
 // Stream reads an answer that has no envelope. The caller closes it; an answer
 // cut short ends in an error.
 func (c *Client) Stream(ctx context.Context, path string) (io.ReadCloser, error) {
-	return c.send(ctx, http.MethodGet, path, nil)
+	answer, err := c.send(ctx, http.MethodGet, path, nil, "")
+	if err != nil {
+		return nil, err
+	}
+	return answer.Body, nil
 }
 
-// send gives the body of an answer that says the request succeeded.
-func (c *Client) send(ctx context.Context, method, path string, body any) (io.ReadCloser, error) {
+// send gives an answer that says the request succeeded, its body to be read; accept is
+// the media type to ask for, if any.
+func (c *Client) send(ctx context.Context, method, path string, body any, accept string) (*http.Response, error) {
 	req, err := c.request(ctx, method, path, body)
 	if err != nil {
 		return nil, err
+	}
+	if accept != "" {
+		req.Header.Set("Accept", accept)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	if resp.StatusCode < 300 {
-		return resp.Body, nil
+		return resp, nil
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if err := ctx.Err(); err != nil {
+		return nil, err // which is why, whatever the server says of it
+	}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxReason))
 	return nil, errors.Join(&Error{Status: resp.StatusCode, Message: reason(resp.StatusCode, text)}, err)
 }

@@ -12,8 +12,11 @@ import (
 	"golang.org/x/term"
 )
 
-// lineEvery is how long plain output stays silent between two lines.
-const lineEvery = 3 * time.Second
+// How long what is shown stays as it is, but for a Step.
+const (
+	lineEvery = 3 * time.Second
+	barEvery  = 80 * time.Millisecond
+)
 
 // Progress is one piece of work under way. It is not safe for concurrent use.
 type Progress struct {
@@ -35,21 +38,25 @@ func Start(w io.Writer, label string, total int64) *Progress {
 		p.bar = progressbar.NewOptions64(total,
 			progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(label),
 			progressbar.OptionSetWidth(28), progressbar.OptionSetElapsedTime(true),
-			progressbar.OptionThrottle(80*time.Millisecond), progressbar.OptionClearOnFinish(),
+			progressbar.OptionClearOnFinish(),
 			progressbar.OptionSetPredictTime(total > 0))
 	}
 	return p
 }
 
-// Set says how much is done, in the total's unit and in words. Plain output
-// takes it every few seconds.
+// Set says how much is done, in the total's unit and in words. A bar takes it
+// some times a second, plain output every few seconds.
 func (p *Progress) Set(done int64, note string) {
-	if p.bar != nil || time.Since(p.last) >= lineEvery {
+	every := lineEvery
+	if p.bar != nil {
+		every = barEvery
+	}
+	if time.Since(p.last) >= every {
 		p.Step(done, note)
 	}
 }
 
-// Step is Set for the steps of note: plain output takes every one.
+// Step is Set for the steps of note: all of them are shown.
 func (p *Progress) Step(done int64, note string) {
 	p.last = time.Now()
 	if p.bar == nil {
