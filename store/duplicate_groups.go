@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"math"
 	"slices"
 
@@ -186,79 +185,6 @@ func (t *teller) group(group joinedPoints, kept uint32) DuplicateGroup {
 		exact = exact && p.exact
 	}
 	return DuplicateGroup{IDs: ids, Keep: seen[kept].id, Exact: exact, Pairs: pairs}
-}
-
-// removals lists what leaves each group, with its distance to the point that
-// stays for it. Groups may be chains, whose ends are no duplicates of each other:
-// so a point leaves only if it is within the threshold of one that stays, the
-// group's kept point first, then in order of ids. Between some points and the rest, the
-// rest stays.
-func (c *Collection) removals(ctx context.Context, scan *duplicateScan, found *Duplicates) ([]Removed, error) {
-	out := []Removed{}
-	r := remover{scan: scan, measure: c.measurer(scan), threshold: found.Threshold}
-	err := c.view(func(g *ground) error {
-		for _, group := range found.Groups {
-			stays := []ID{}
-			for _, id := range slices.Concat([]ID{group.Keep}, group.IDs) {
-				if err := ctx.Err(); err != nil { // of a chain many stay, and each is compared with them
-					return err
-				}
-				if id == group.Keep && len(stays) > 0 {
-					continue
-				}
-				removed, err := r.removal(g, id, stays)
-				if err != nil {
-					return err
-				}
-				if removed == nil {
-					stays = append(stays, id)
-				} else {
-					out = append(out, *removed)
-				}
-			}
-		}
-		return nil
-	})
-	return out, err
-}
-
-// remover decides which points of groups leave.
-type remover struct {
-	scan      *duplicateScan
-	measure   measureFunc
-	threshold float64
-}
-
-// removal finds a point that stays and that another duplicates; nil if there is none, or
-// if the other is gone meanwhile or may not leave.
-func (r *remover) removal(g *ground, id ID, stays []ID) (*Removed, error) {
-	for _, k := range stays {
-		slots, err := g.slotsOf([]ID{id, k})
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if between := r.scan.between; between != nil && (!between.Has(slots[0]) || between.Has(slots[1])) {
-			continue
-		}
-		pair, err := r.scan.scorePair(g, r.measure, [2]ID{id, k}, slots)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if pair.Exact || pair.Distance <= r.threshold {
-			out := &Removed{ID: id, Kept: k, Distance: pair.Distance, Exact: pair.Exact, Reason: ReasonNear, Fields: pair.Fields}
-			if pair.Exact {
-				out.Reason = ReasonExact
-			}
-			return out, nil
-		}
-	}
-	return nil, nil
 }
 
 // sameContent tells whether two points hold the same bytes.
