@@ -32,6 +32,7 @@ type collectionInfo struct {
 		Dim        any             `json:"dim"`
 		Encoder    string          `json:"encoder"`
 		Engine     string          `json:"engine"`
+		Rows       string          `json:"rows"`
 		Recall     float64         `json:"recall"`
 		Generation uint64          `json:"generation"`
 		// KeepOriginals tells that records stay, Shedding that some are still to go.
