@@ -156,7 +156,9 @@ func (c *Collection) scanFields(ctx context.Context, scan *duplicateScan, form r
 		return err
 	}
 	scan.matcher, scan.search.method = matcher, MethodFields
-	scan.addCopies()
+	if err := scan.addCopies(ctx); err != nil {
+		return err
+	}
 	scan.addMatches(matches)
 	return nil
 }

@@ -32,10 +32,12 @@ func (c *Collection) groups(ctx context.Context, scan *duplicateScan, threshold 
 		}
 		return nil
 	})
-	slices.SortFunc(out, func(a, b DuplicateGroup) int {
+	if err != nil {
+		return nil, err
+	}
+	return out, sortWhile(ctx, out, func(a, b DuplicateGroup) int {
 		return cmp.Or(-cmp.Compare(len(a.IDs), len(b.IDs)), a.IDs[0].Compare(b.IDs[0]))
 	})
-	return out, err
 }
 
 // joinedPoints is a group: the places of its points in order of ids, and its pairs.
@@ -136,8 +138,10 @@ func (c *Collection) pairsWithin(ctx context.Context, scan *duplicateScan, thres
 		}
 		return nil
 	})
-	slices.SortStableFunc(out, func(p, q scanPair) int { return cmp.Compare(p.distance, q.distance) })
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return out, sortByKey(ctx, out, (*scanPair).key)
 }
 
 // contentOf are the bytes by which copies are told: the record, as it is stored today, or,

@@ -77,10 +77,13 @@ func (c *Collection) findDuplicates(ctx context.Context, q DuplicateQuery) (*Dup
 		}
 		out.ExpectedPrecision = scan.expectedPrecision(out.Threshold)
 		out.Groups, err = c.groups(ctx, scan, out.Threshold, q.Keep)
+		if err != nil {
+			return nil, nil, err
+		}
 		if q.Limit > 0 {
 			out.Groups = out.Groups[:min(q.Limit, len(out.Groups))]
 		}
-		return out, scan, err
+		return out, scan, nil
 	}
 }
 
