@@ -146,7 +146,7 @@ func (c *Collection) scanFields(ctx context.Context, scan *duplicateScan, form r
 			pairs = append(pairs, linkage.PairOf(a, near.at[listed]))
 		}
 	}
-	pairs = linkage.Distinct(pairs)
+	pairs = records.Distinct(pairs)
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -69,8 +69,15 @@ func TestSettleEndsWithItsContext(t *testing.T) {
 		return s
 	}
 	total := math.MaxInt
-	if err := scan().settle(endsAfter{ctx, &total}); err != nil {
+	whole := scan()
+	if err := whole.settle(endsAfter{ctx, &total}); err != nil {
 		t.Fatal(err)
+	}
+	id := func(at uint32) ID { return whole.seen[at].id }
+	if !slices.IsSortedFunc(whole.pairs, func(p, q scanPair) int {
+		return cmp.Or(cmp.Compare(p.distance, q.distance), id(p.a).Compare(id(q.a)), id(p.b).Compare(id(q.b)))
+	}) {
+		t.Errorf("pairs are not in order: %v", whole.pairs)
 	}
 	for some := range math.MaxInt - total {
 		asked := some

@@ -63,14 +63,14 @@ func (r *Records) Learn(pairs []Pair, between bool) (*Links, []Match) {
 		may[k] = c.alike[i] >= max(least, likeBest*max(best[pairs[i].A].most, best[pairs[i].B].most))
 		match[k] = logistic((c.alike[i] - cut) / blur)
 	}
-	l.alone = learnMixture(c.pick(sample), c.width, match, may)
+	l.alone = learnMixture(c.pick(sample), c.width, match, may, r.isEnded)
 
 	margins := l.stand(len(r.records), pairs, c)
 	for k, i := range sample {
 		may[k] = c.alike[i] >= least && (!between || margins[i] > -slack)
 		match[k] = l.alone.probability(c.of(i)[:c.width-1])
 	}
-	l.weights = learnMixture(c.pick(sample), c.width, match, may)
+	l.weights = learnMixture(c.pick(sample), c.width, match, may, r.isEnded)
 	for i := range c.matches {
 		c.matches[i].Probability = l.probability(c.of(i), margins[i])
 	}

@@ -1,6 +1,7 @@
 package linkage
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -256,5 +257,34 @@ func TestLearnOfStrangers(t *testing.T) {
 		if len(matches) == 0 || likely > 2 {
 			t.Errorf("%s: %d of %d pairs are taken for copies", name, likely, len(matches))
 		}
+	}
+}
+
+func TestDistinct(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const n = 6
+		r := &Records{records: make([]record, n)}
+		place := rapid.Uint32Range(0, n-1)
+		pairs := rapid.SliceOf(rapid.Custom(func(t *rapid.T) Pair {
+			return PairOf(place.Draw(t, "a"), place.Draw(t, "b"))
+		})).Draw(t, "pairs")
+		want := slices.Clone(pairs)
+		slices.SortFunc(want, func(p, q Pair) int { return cmp.Or(cmp.Compare(p.A, q.A), cmp.Compare(p.B, q.B)) })
+		want = slices.Compact(want)
+		if got := r.Distinct(pairs); !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	})
+}
+
+// TestLearningEnds: where nobody waits, neither the sort nor the rounds go on.
+func TestLearningEnds(t *testing.T) {
+	ended := func() bool { return true }
+	r := &Records{records: make([]record, 3), ended: ended}
+	if got := r.Distinct([]Pair{{0, 1}, {1, 2}}); len(got) != 0 {
+		t.Errorf("pairs are sorted: %v", got)
+	}
+	if m := learnMixture([]uint8{1, 2}, 1, []float64{0, 1}, []bool{true, true}, ended); m.weights[0] != [levels]float64{} {
+		t.Errorf("weights are learned: %v", m.weights)
 	}
 }
