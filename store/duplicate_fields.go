@@ -191,26 +191,6 @@ func (m *fieldMatcher) place(slot uint32) uint32 {
 	return uint32(at)
 }
 
-// match compares two points.
-func (m *fieldMatcher) match(g *ground, a, b uint32) (match linkage.Match, ok bool, err error) {
-	var values [2][]linkage.Value
-	for i, slot := range [2]uint32{a, b} {
-		p, ok, err := g.point(slot)
-		if err != nil || !ok || p.data == nil {
-			return match, false, err
-		}
-		if values[i], err = m.form.values(p.data); err != nil {
-			return match, false, fmt.Errorf("%w: record of slot %d: %v", ErrCorrupt, slot, err)
-		}
-	}
-	return m.links.Score(linkage.Pair{A: m.place(a), B: m.place(b)}, values[0], values[1]), true, nil
-}
-
-func (m *fieldMatcher) measure(g *ground, a, b uint32) (float64, bool, error) {
-	match, ok, err := m.match(g, a, b)
-	return 1 - match.Probability, ok, err
-}
-
 // similarities names what fields have in common, those left out where one is missing.
 func (m *fieldMatcher) similarities(fields []float32) []FieldSimilarity {
 	out := make([]FieldSimilarity, 0, len(fields))

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"math"
@@ -189,21 +188,6 @@ func (t *teller) group(group joinedPoints, kept uint32) DuplicateGroup {
 		exact = exact && p.exact
 	}
 	return DuplicateGroup{IDs: ids, Keep: seen[kept].id, Exact: exact, Pairs: pairs}
-}
-
-// sameContent tells whether two points hold the same bytes.
-func (g *generation) sameContent(gr *ground, a, b uint32) (bool, error) {
-	var contents [2][]byte
-	for i, slot := range [2]uint32{a, b} {
-		p, ok, err := gr.point(slot)
-		if err != nil || !ok {
-			return false, err
-		}
-		if contents[i], err = g.contentOf(p); err != nil {
-			return false, err
-		}
-	}
-	return bytes.Equal(contents[0], contents[1]), nil
 }
 
 // disjointSets is union-find over places, with path halving.

@@ -39,19 +39,13 @@ func (c *Collection) measuredRows(scan *duplicateScan) measuredRows {
 	return m
 }
 
-// measurer returns a function that measures two slots, by fields or by rows; ok is false if
-// one of them is gone. It is not for many goroutines.
+// measurer returns a function that measures two slots by their rows.
 func (c *Collection) measurer(scan *duplicateScan) measureFunc {
-	gen := scan.generation
-	if gen == nil || gen.fitted == nil {
-		return nil // there are no points to measure
-	}
-	if scan.matcher != nil {
-		return scan.matcher.measure
-	}
 	return c.measuredRows(scan).measurer()
 }
 
+// measurer returns a function that measures two slots; ok is false if one of them is gone.
+// It is not for many goroutines.
 func (m measuredRows) measurer() measureFunc {
 	kernel := m.metric.Kernel()
 	ofA, ofB := make([]float32, m.width), make([]float32, m.width)

@@ -13,8 +13,8 @@ import (
 // group's kept point first, then in order of ids. Between some points and the rest, the
 // rest stays.
 func (c *Collection) removals(ctx context.Context, scan *duplicateScan, found *Duplicates) ([]Removed, error) {
-	r := &remover{ctx: ctx, scan: scan, measure: c.measurer(scan), threshold: found.Threshold, out: []Removed{}}
-	if scan.matcher == nil && r.measure != nil {
+	r := &remover{ctx: ctx, scan: scan, scorer: c.pairScorer(scan), threshold: found.Threshold, out: []Removed{}}
+	if r.scorer != nil && scan.matcher == nil {
 		rows := c.measuredRows(scan)
 		r.rows = &rows
 	}
@@ -35,7 +35,7 @@ type remover struct {
 	ctx       context.Context
 	ground    *ground
 	scan      *duplicateScan
-	measure   measureFunc
+	scorer    *pairScorer
 	rows      *measuredRows // nil where fields decide
 	threshold float64
 	out       []Removed
@@ -120,7 +120,7 @@ func (r *remover) removal(m, stays *groupMember) (*Removed, error) {
 	if err := r.ctx.Err(); err != nil {
 		return nil, err
 	}
-	pair, err := r.scan.scorePair(r.ground, r.measure, [2]ID{m.id, stays.id}, []uint32{m.slot, stays.slot})
+	pair, err := r.scorer.score(r.ground, [2]ID{m.id, stays.id}, [2]uint32{m.slot, stays.slot})
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}

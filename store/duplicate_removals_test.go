@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -15,7 +16,7 @@ import (
 
 // naiveRemovals compares each point of a group with all that stay, in order.
 func naiveRemovals(t *testing.T, c *Collection, scan *duplicateScan, found *Duplicates) (out []Removed) {
-	measure := c.measurer(scan)
+	scorer := c.pairScorer(scan)
 	removal := func(g *ground, id ID, stays []ID) *Removed {
 		for _, k := range stays {
 			slots, err := g.slotsOf([]ID{id, k})
@@ -25,7 +26,7 @@ func naiveRemovals(t *testing.T, c *Collection, scan *duplicateScan, found *Dupl
 			if between := scan.between; between != nil && (!between.Has(slots[0]) || between.Has(slots[1])) {
 				continue
 			}
-			pair, err := scan.scorePair(g, measure, [2]ID{id, k}, slots)
+			pair, err := scorer.score(g, [2]ID{id, k}, [2]uint32(slots))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -202,5 +203,53 @@ func TestCopiesLeaveHoweverTheyAreMeasured(t *testing.T) {
 	near := &nearLeft{tree: tree, content: [][16]byte{copied, other, copied}, copies: map[[16]byte][]int{copied: {2}, other: {1}}}
 	if got, err := near.of(nil, 0); err != nil || !slices.Equal(got, []int{2}) {
 		t.Errorf("%v, %v, want the copy", got, err)
+	}
+}
+
+// chainOfTexts are texts of ten words, each of which has most of the words of the next.
+func chainOfTexts(n int) []Point {
+	out := make([]Point, n)
+	for i := range out {
+		var words []string
+		for k := range 10 {
+			words = append(words, fmt.Sprintf("word%dx", (i*3+k)*7919))
+		}
+		out[i] = Point{ID: NumID(uint64(i)), Record: strings.Join(words, " ")}
+	}
+	return out
+}
+
+// TestRemovalsByFields: what a scorer remembers changes nothing.
+func TestRemovalsByFields(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Text{}})
+	mustUpsert(t, c, chainOfTexts(80)...)
+	threshold := 0.999
+	found, scan, err := c.findDuplicates(ctx, DuplicateQuery{Threshold: &threshold})
+	if err != nil || scan.matcher == nil || len(found.Groups) == 0 || len(found.Groups[0].IDs) <= fewMembers {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	got, err := c.removals(ctx, scan, found)
+	if want := naiveRemovals(t, c, scan, found); err != nil || len(got) == 0 || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Fatalf("%d removed, %v, want %d\n%v\n%v", len(got), err, len(want), got, want)
+	}
+	err = c.view(func(g *ground) error {
+		for _, pair := range found.Groups[0].Pairs[:20] {
+			full := c.pairScorer(scan)
+			full.terms = scorerTerms // it forgets what it has
+			slots, err := g.slotsOf([]ID{pair.A, pair.B})
+			if err != nil {
+				return err
+			}
+			for range 2 {
+				again, err := full.score(g, [2]ID{pair.A, pair.B}, [2]uint32(slots))
+				if err != nil || fmt.Sprint(again) != fmt.Sprint(pair) || full.terms > scorerTerms {
+					t.Errorf("%+v, %v, want %+v; %d terms are kept", again, err, pair, full.terms)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -190,7 +190,7 @@ func TestLearn(t *testing.T) {
 		} else if m.Probability >= .5 {
 			wrong++
 		}
-		again := links.Score(m.Pair, values[m.A], values[m.B])
+		again := links.Score(m.Pair, links.Prepare(values[m.A]), links.Prepare(values[m.B]))
 		if again.Probability != m.Probability || fmt.Sprint(again.Fields) != fmt.Sprint(m.Fields) {
 			t.Fatalf("scored again: %+v, was %+v", again, m)
 		}
@@ -218,8 +218,8 @@ func TestLearnBetween(t *testing.T) {
 			t.Fatalf("%v are of one set", m.Pair)
 		}
 	}
-	better := links.Score(Pair{0, n}, values[0], values[n])
-	other := links.Score(Pair{0, uint32(len(values) - 1)}, values[0], worse)
+	better := links.Score(Pair{0, n}, links.Prepare(values[0]), links.Prepare(values[n]))
+	other := links.Score(Pair{0, uint32(len(values) - 1)}, links.Prepare(values[0]), links.Prepare(worse))
 	if better.Probability < .9 || other.Probability > .1 {
 		t.Errorf("the partner has %v, another %v", better.Probability, other.Probability)
 	}
