@@ -289,6 +289,8 @@ type CheckReport struct {
 	Collections int      `json:"collections"`
 	Points      int      `json:"points"`
 	Problems    []string `json:"problems"`
+	// Remarks are what a reader should know and what no harm is.
+	Remarks []string `json:"remarks"`
 }
 
 // OK tells that nothing is wrong.

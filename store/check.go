@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/latentdb/latentdb/embed/source"
 	"github.com/latentdb/latentdb/index"
 	bolt "go.etcd.io/bbolt"
 )
@@ -19,7 +20,7 @@ const maxProblems = 100
 
 // Check reads everything and verifies it: the catalog, then every collection.
 func (db *DB) Check(ctx context.Context) (*CheckReport, error) {
-	out := &CheckReport{Problems: []string{}}
+	out := &CheckReport{Problems: []string{}, Remarks: []string{}}
 	if err := db.checkCatalog(out); err != nil {
 		return nil, err
 	}
@@ -32,6 +33,9 @@ func (db *DB) Check(ctx context.Context) (*CheckReport, error) {
 		out.Points += r.Points
 		for _, p := range r.Problems {
 			out.note("collection %q: %s", c.name, p)
+		}
+		for _, remark := range r.Remarks {
+			out.Remarks = append(out.Remarks, fmt.Sprintf("collection %q: %s", c.name, remark))
 		}
 	}
 	return out, nil
@@ -96,7 +100,7 @@ func (c *Collection) Check(ctx context.Context) (*CheckReport, error) {
 	}
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
-	out := &CheckReport{Collections: 1, Problems: []string{}}
+	out := &CheckReport{Collections: 1, Problems: []string{}, Remarks: []string{}}
 	gen := c.active.Load()
 	if err := gen.drain(); err != nil {
 		out.note("indexing what was written last: %v", err)
@@ -253,7 +257,10 @@ func (g *ground) checkModels(out *CheckReport) {
 // checkIndex compares the index with the points.
 func (c *Collection) checkIndex(ctx context.Context, gen *generation, out *CheckReport) error {
 	if gen.fitted == nil {
-		if n := c.points.Load(); n > 0 {
+		switch n := c.points.Load(); {
+		case errors.Is(gen.broken, source.ErrOneSided):
+			out.Remarks = append(out.Remarks, fmt.Sprintf("%d points cannot be searched yet: %v", n, gen.broken))
+		case n > 0:
 			out.note("%d points and no front end", n)
 		}
 		return nil

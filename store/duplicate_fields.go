@@ -146,7 +146,7 @@ func (c *Collection) scanFields(ctx context.Context, scan *duplicateScan, form r
 			pairs = append(pairs, linkage.PairOf(a, near.at[listed]))
 		}
 	}
-	pairs = linkage.Distinct(pairs)
+	pairs = records.Distinct(pairs)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -156,7 +156,9 @@ func (c *Collection) scanFields(ctx context.Context, scan *duplicateScan, form r
 		return err
 	}
 	scan.matcher, scan.search.method = matcher, MethodFields
-	scan.addCopies()
+	if err := scan.addCopies(ctx); err != nil {
+		return err
+	}
 	scan.addMatches(matches)
 	return nil
 }
@@ -187,26 +189,6 @@ func (m *fieldMatcher) place(slot uint32) uint32 {
 		return linkage.Nowhere
 	}
 	return uint32(at)
-}
-
-// match compares two points.
-func (m *fieldMatcher) match(g *ground, a, b uint32) (match linkage.Match, ok bool, err error) {
-	var values [2][]linkage.Value
-	for i, slot := range [2]uint32{a, b} {
-		p, ok, err := g.point(slot)
-		if err != nil || !ok || p.data == nil {
-			return match, false, err
-		}
-		if values[i], err = m.form.values(p.data); err != nil {
-			return match, false, fmt.Errorf("%w: record of slot %d: %v", ErrCorrupt, slot, err)
-		}
-	}
-	return m.links.Score(linkage.Pair{A: m.place(a), B: m.place(b)}, values[0], values[1]), true, nil
-}
-
-func (m *fieldMatcher) measure(g *ground, a, b uint32) (float64, bool, error) {
-	match, ok, err := m.match(g, a, b)
-	return 1 - match.Probability, ok, err
 }
 
 // similarities names what fields have in common, those left out where one is missing.

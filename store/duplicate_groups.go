@@ -1,10 +1,8 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"math"
 	"slices"
 
@@ -33,10 +31,12 @@ func (c *Collection) groups(ctx context.Context, scan *duplicateScan, threshold 
 		}
 		return nil
 	})
-	slices.SortFunc(out, func(a, b DuplicateGroup) int {
+	if err != nil {
+		return nil, err
+	}
+	return out, sortWhile(ctx, out, func(a, b DuplicateGroup) int {
 		return cmp.Or(-cmp.Compare(len(a.IDs), len(b.IDs)), a.IDs[0].Compare(b.IDs[0]))
 	})
-	return out, err
 }
 
 // joinedPoints is a group: the places of its points in order of ids, and its pairs.
@@ -137,8 +137,10 @@ func (c *Collection) pairsWithin(ctx context.Context, scan *duplicateScan, thres
 		}
 		return nil
 	})
-	slices.SortStableFunc(out, func(p, q scanPair) int { return cmp.Compare(p.distance, q.distance) })
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return out, sortByKey(ctx, out, (*scanPair).key)
 }
 
 // contentOf are the bytes by which copies are told: the record, as it is stored today, or,
@@ -186,94 +188,6 @@ func (t *teller) group(group joinedPoints, kept uint32) DuplicateGroup {
 		exact = exact && p.exact
 	}
 	return DuplicateGroup{IDs: ids, Keep: seen[kept].id, Exact: exact, Pairs: pairs}
-}
-
-// removals lists what leaves each group, with its distance to the point that
-// stays for it. Groups may be chains, whose ends are no duplicates of each other:
-// so a point leaves only if it is within the threshold of one that stays, the
-// group's kept point first, then in order of ids. Between some points and the rest, the
-// rest stays.
-func (c *Collection) removals(ctx context.Context, scan *duplicateScan, found *Duplicates) ([]Removed, error) {
-	out := []Removed{}
-	r := remover{scan: scan, measure: c.measurer(scan), threshold: found.Threshold}
-	err := c.view(func(g *ground) error {
-		for _, group := range found.Groups {
-			stays := []ID{}
-			for _, id := range slices.Concat([]ID{group.Keep}, group.IDs) {
-				if err := ctx.Err(); err != nil { // of a chain many stay, and each is compared with them
-					return err
-				}
-				if id == group.Keep && len(stays) > 0 {
-					continue
-				}
-				removed, err := r.removal(g, id, stays)
-				if err != nil {
-					return err
-				}
-				if removed == nil {
-					stays = append(stays, id)
-				} else {
-					out = append(out, *removed)
-				}
-			}
-		}
-		return nil
-	})
-	return out, err
-}
-
-// remover decides which points of groups leave.
-type remover struct {
-	scan      *duplicateScan
-	measure   measureFunc
-	threshold float64
-}
-
-// removal finds a point that stays and that another duplicates; nil if there is none, or
-// if the other is gone meanwhile or may not leave.
-func (r *remover) removal(g *ground, id ID, stays []ID) (*Removed, error) {
-	for _, k := range stays {
-		slots, err := g.slotsOf([]ID{id, k})
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if between := r.scan.between; between != nil && (!between.Has(slots[0]) || between.Has(slots[1])) {
-			continue
-		}
-		pair, err := r.scan.scorePair(g, r.measure, [2]ID{id, k}, slots)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if pair.Exact || pair.Distance <= r.threshold {
-			out := &Removed{ID: id, Kept: k, Distance: pair.Distance, Exact: pair.Exact, Reason: ReasonNear, Fields: pair.Fields}
-			if pair.Exact {
-				out.Reason = ReasonExact
-			}
-			return out, nil
-		}
-	}
-	return nil, nil
-}
-
-// sameContent tells whether two points hold the same bytes.
-func (g *generation) sameContent(gr *ground, a, b uint32) (bool, error) {
-	var contents [2][]byte
-	for i, slot := range [2]uint32{a, b} {
-		p, ok, err := gr.point(slot)
-		if err != nil || !ok {
-			return false, err
-		}
-		if contents[i], err = g.contentOf(p); err != nil {
-			return false, err
-		}
-	}
-	return bytes.Equal(contents[0], contents[1]), nil
 }
 
 // disjointSets is union-find over places, with path halving.

@@ -6,51 +6,63 @@ const measurerValues = 16 << 20
 // measureFunc measures two slots; ok is false if one of them holds no point.
 type measureFunc func(g *ground, a, b uint32) (d float64, ok bool, err error)
 
-// measurer returns a function that measures two slots by the rows of the search, where
-// these decide, and else in the collection's default space, latents as encoded rather than
-// as rounded to int8: different records may share a code. ok is false if one of them is
-// gone. It keeps the rows it has read last, and is not for many goroutines.
-func (c *Collection) measurer(scan *duplicateScan) measureFunc {
-	gen := scan.generation
-	if gen == nil || gen.fitted == nil {
-		return nil // there are no points to measure
+// rowFunc reads the row of a slot, nil where it holds no point; dst may be used for it.
+type rowFunc func(dst []float32, g *ground, slot uint32) ([]float32, error)
+
+// measuredRows are the rows that pairs are measured by, and how: those of the search, where
+// these decide, and else those of the collection's default space, latents as encoded rather
+// than as rounded to int8: different records may share a code. It keeps what it has read
+// last, and is not for many goroutines.
+type measuredRows struct {
+	metric Metric
+	width  int
+	read   rowFunc
+}
+
+func (c *Collection) measuredRows(scan *duplicateScan) measuredRows {
+	if s := &scan.search; s.own {
+		return measuredRows{s.metric, s.width, s.row}
 	}
-	if scan.matcher != nil {
-		return scan.matcher.measure
-	}
-	if scan.search.own {
-		return scan.search.measurer()
-	}
-	cfg := c.Config()
-	metric := gen.metric(cfg)
+	gen, cfg := scan.generation, c.Config()
+	m := measuredRows{metric: gen.metric(cfg), width: gen.fitted.Width()}
 	input := gen.model == nil && !gen.likens() || cfg.defaultSpace() == SpaceInput
 	if input {
-		metric = cfg.duplicateMetric()
+		m.metric = cfg.duplicateMetric()
 	}
-	kernel := metric.Kernel()
 	stored := c.rowReader(gen, input)
-	read := func(dst []float32, g *ground, slot uint32) ([]float32, error) {
+	m.read = func(dst []float32, g *ground, slot uint32) ([]float32, error) {
 		if input && gen.keptRow(dst, slot) {
 			return dst, nil
 		}
 		return stored(g, slot)
 	}
-	width := gen.fitted.Width()
-	ofA, ofB := make([]float32, width), make([]float32, width)
+	return m
+}
+
+// measurer returns a function that measures two slots by their rows.
+func (c *Collection) measurer(scan *duplicateScan) measureFunc {
+	return c.measuredRows(scan).measurer()
+}
+
+// measurer returns a function that measures two slots; ok is false if one of them is gone.
+// It is not for many goroutines.
+func (m measuredRows) measurer() measureFunc {
+	kernel := m.metric.Kernel()
+	ofA, ofB := make([]float32, m.width), make([]float32, m.width)
 	var x []float32 // the row of last: pairs of one point come one after another
 	var last uint32
 	return func(g *ground, a, b uint32) (d float64, ok bool, err error) {
 		if x == nil || a != last {
-			if x, err = read(ofA, g, a); err != nil || x == nil {
+			if x, err = m.read(ofA, g, a); err != nil || x == nil {
 				return 0, false, err
 			}
 			last = a
 		}
-		y, err := read(ofB, g, b)
+		y, err := m.read(ofB, g, b)
 		if err != nil || y == nil {
 			return 0, false, err
 		}
-		return distanceOf(metric, kernel(x, y)), true, nil
+		return distanceOf(m.metric, kernel(x, y)), true, nil
 	}
 }
 
@@ -81,32 +93,18 @@ func (c *Collection) rowReader(gen *generation, input bool) func(g *ground, slot
 	}
 }
 
-// measurer returns a function that measures two slots by the rows of the search.
-func (s *neighbourSearch) measurer() measureFunc {
-	x, y, kernel := make([]float32, s.width), make([]float32, s.width), s.metric.Kernel()
-	return func(g *ground, a, b uint32) (float64, bool, error) {
-		for i, dst := range [][]float32{x, y} {
-			if ok, err := s.row(dst, g, [2]uint32{a, b}[i]); err != nil || !ok {
-				return 0, false, err
-			}
-		}
-		return distanceOf(s.metric, kernel(x, y)), true, nil
-	}
-}
-
-// row reads the row of a slot, which may be none of those that are searched; ok is false if
-// it holds no point.
-func (s *neighbourSearch) row(dst []float32, g *ground, slot uint32) (ok bool, err error) {
+// row reads the row of a slot, which may be none of those that are searched.
+func (s *neighbourSearch) row(dst []float32, g *ground, slot uint32) ([]float32, error) {
 	if s.rows.Row(dst, slot) {
-		return true, nil
+		return dst, nil
 	}
 	p, ok, err := g.point(slot)
 	if err != nil || !ok {
-		return false, err
+		return nil, err
 	}
 	row, err := s.rowsOf([]storedPoint{p})
 	copy(dst, row)
-	return err == nil, err
+	return dst, err
 }
 
 // duplicateMetric is how duplicates are measured in input space: by the

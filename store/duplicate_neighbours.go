@@ -108,8 +108,7 @@ func (c *Collection) scanNeighbours(ctx context.Context, scan *duplicateScan) er
 	if err := add(ctx, scan, near); err != nil {
 		return err
 	}
-	scan.addCopies()
-	return nil
+	return scan.addCopies(ctx)
 }
 
 // addNear lists the neighbours of a chunk's points. Where searches are scans, a chunk takes

@@ -103,7 +103,9 @@ func (c *Collection) scanDuplicates(ctx context.Context, gen *generation, asked 
 	if err != nil {
 		return nil, err
 	}
-	scan.settle()
+	if err := scan.settle(ctx); err != nil {
+		return nil, err
+	}
 	if scan.asked.told = nil; c.published.Load() == scan.seq {
 		c.lastScan.keep(scan)
 	}
@@ -183,7 +185,7 @@ func (s *duplicateScan) places() []uint32 {
 
 // addCopies adds a pair of each point and the first whose bytes are the same, of those it
 // may go with.
-func (s *duplicateScan) addCopies() {
+func (s *duplicateScan) addCopies(ctx context.Context) error {
 	type placed struct {
 		begins uint64 // the content's first bytes: others are seldom looked at
 		at     uint32
@@ -192,12 +194,15 @@ func (s *duplicateScan) addCopies() {
 	for i := range order {
 		order[i] = placed{binary.BigEndian.Uint64(s.seen[i].content[:]), uint32(i)}
 	}
-	slices.SortFunc(order, func(p, q placed) int { // copies side by side, as they were seen
+	err := sortWhile(ctx, order, func(p, q placed) int { // copies side by side, as they were seen
 		if p.begins != q.begins {
 			return cmp.Compare(p.begins, q.begins)
 		}
 		return cmp.Or(bytes.Compare(s.seen[p.at].content[:], s.seen[q.at].content[:]), cmp.Compare(p.at, q.at))
 	})
+	if err != nil {
+		return err
+	}
 	var copies []uint32
 	for i, p := range order {
 		if i > 0 && s.seen[p.at].content != s.seen[order[i-1].at].content {
@@ -207,6 +212,7 @@ func (s *duplicateScan) addCopies() {
 		copies = append(copies, p.at)
 	}
 	s.addCopiesOf(copies)
+	return nil
 }
 
 // addCopiesOf adds the pairs of points whose bytes are the same.
@@ -235,11 +241,13 @@ func (s *duplicateScan) addCopiesOf(copies []uint32) {
 	}
 }
 
-// settle puts places and pairs in the order that groups list them in: what a threshold
-// lets in is then at the beginning, and groups need no sorting.
-func (s *duplicateScan) settle() {
+// settle puts places and pairs in the order that groups list them in, by distance and then
+// by ids: what a threshold lets in is then at the beginning, and groups need no sorting.
+func (s *duplicateScan) settle(ctx context.Context) error {
 	s.byID = s.places()
-	slices.SortFunc(s.byID, func(a, b uint32) int { return s.seen[a].id.Compare(s.seen[b].id) })
+	if err := sortWhile(ctx, s.byID, func(a, b uint32) int { return s.seen[a].id.Compare(s.seen[b].id) }); err != nil {
+		return err
+	}
 	rank := make([]uint32, len(s.seen))
 	for i, at := range s.byID {
 		rank[at] = uint32(i)
@@ -249,13 +257,26 @@ func (s *duplicateScan) settle() {
 			s.pairs[i].a, s.pairs[i].b = p.b, p.a
 		}
 	}
-	slices.SortFunc(s.pairs, func(p, q scanPair) int {
-		if p.distance != q.distance {
-			return cmp.Compare(p.distance, q.distance)
+	if err := sortByKey(ctx, s.pairs, (*scanPair).key); err != nil {
+		return err
+	}
+	for rest := s.pairs; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].distance == rest[0].distance {
+			n++
 		}
-		return cmp.Or(cmp.Compare(rank[p.a], rank[q.a]), cmp.Compare(rank[p.b], rank[q.b]))
-	})
+		if err := sortWhile(ctx, rest[:n], func(p, q scanPair) int {
+			return cmp.Or(cmp.Compare(rank[p.a], rank[q.a]), cmp.Compare(rank[p.b], rank[q.b]))
+		}); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	return nil
 }
+
+// key orders pairs by distance.
+func (p *scanPair) key() uint64 { return floatKey(p.distance) }
 
 // selectLeast puts the k least values first, in no order: Hoare's quickselect.
 func selectLeast[T any](v []T, k int, less func(a, b T) bool) {

@@ -11,7 +11,7 @@ import (
 // grouped. Cost: about one search of every point compared; another threshold, policy or
 // limit costs no more than reading the groups, until something is written, and another
 // search where more than some two million pairs are nearer than a threshold. Memory
-// meanwhile: some 300 bytes a point compared, and the pairs.
+// meanwhile: some 300 bytes a point compared, and the pairs twice.
 func (c *Collection) Duplicates(ctx context.Context, q DuplicateQuery) (*Duplicates, error) {
 	out, _, err := c.findDuplicates(ctx, q)
 	return out, err
@@ -77,10 +77,13 @@ func (c *Collection) findDuplicates(ctx context.Context, q DuplicateQuery) (*Dup
 		}
 		out.ExpectedPrecision = scan.expectedPrecision(out.Threshold)
 		out.Groups, err = c.groups(ctx, scan, out.Threshold, q.Keep)
+		if err != nil {
+			return nil, nil, err
+		}
 		if q.Limit > 0 {
 			out.Groups = out.Groups[:min(q.Limit, len(out.Groups))]
 		}
-		return out, scan, err
+		return out, scan, nil
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +16,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Read a whole database and verify it",
 		Long: `Read everything in a database's directory and verify it: checksums, counts and
-what the parts say of each other. The exit code is 1 if there is a problem.`,
+what the parts say of each other. The exit code is 1 if there is a problem; what is only
+remarked on, such as pairs that all have the same side alone, is none.`,
 		Args: cobra.NoArgs,
 		RunE: a.does(func(ctx context.Context, _ []string) error {
 			if err := a.exists(); err != nil {
@@ -47,8 +49,8 @@ func (a *app) check(ctx context.Context, db *store.DB) error {
 
 func (a *app) printCheck(r *store.CheckReport) error {
 	var errs []error
-	for _, problem := range r.Problems {
-		errs = append(errs, a.printf("%s\n", problem))
+	for _, line := range slices.Concat(r.Problems, r.Remarks) {
+		errs = append(errs, a.printf("%s\n", line))
 	}
 	return errors.Join(append(errs, a.printf("%d collections, %d points, %d problems\n", r.Collections, r.Points, len(r.Problems)))...)
 }

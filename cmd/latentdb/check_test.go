@@ -55,3 +55,18 @@ func flip(t *testing.T, dir string, text []byte) {
 		t.Fatalf("%d places flipped, error %v", flipped, err)
 	}
 }
+
+// TestCheckOfPairsWithOneSide: nothing is damaged where one side is still to come.
+func TestCheckOfPairsWithOneSide(t *testing.T) {
+	for _, kinds := range []string{"text,text", "text,table", "text,vector", "text,audio"} {
+		on := target{t, []string{"--data", t.TempDir()}}
+		lines := `{"id": 1, "record": {"left": "a cat sleeps"}}` + "\n" + `{"id": 2, "record": {"left": "a dog runs"}}`
+		on.run("import", "halves", writeFile(t, "halves.jsonl", []byte(lines)), "--pair", kinds)
+		contains(t, on.run("check"), `collection "halves": 2 points cannot be searched yet: `, "right: ", "no record has this side", "0 problems")
+		var report store.CheckReport
+		if on.json(&report, "check"); !report.OK() || len(report.Remarks) != 1 {
+			t.Errorf("%s: %+v", kinds, report)
+		}
+		contains(t, on.fails("search", "halves", "--id", "1"), "no record has this side")
+	}
+}

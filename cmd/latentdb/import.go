@@ -51,9 +51,9 @@ type importFlags struct {
 	most        int
 	resume, dry bool
 	firstID     uint64
-	// numbered tells that firstID was given.
-	numbered bool
-	fit      bool
+	fit         bool
+	// given tells whether a flag was typed.
+	given func(flag string) bool
 }
 
 func (a *app) importCommand() *cobra.Command {
@@ -70,6 +70,9 @@ be compressed with gzip.
 
 A record that cannot be taken is listed, and the others are imported; the exit
 code is 1 if none could be, or if more failed than --max-failed.
+
+Of a collection that is there, flags for a new one may only say what it is; what
+contradicts it is refused, with exit code 2, before anything is read.
 
 --dry-run shows what the first records would make, and imports nothing. An import
 that was interrupted goes on where it stopped with the same command and --resume,
@@ -88,7 +91,7 @@ which leaves alone what has the id of a record already.`,
 		Args: cobra.MinimumNArgs(2),
 	}
 	cmd.RunE = a.does(func(ctx context.Context, args []string) error {
-		f.numbered = cmd.Flags().Changed("first-id")
+		f.given = cmd.Flags().Changed
 		if err := errors.Join(f.check(), f.checkParallel(args[1:])); err != nil {
 			return err
 		}

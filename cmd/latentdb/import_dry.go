@@ -92,8 +92,11 @@ func (d *dry) findSource(ctx context.Context) error {
 	if client.IsStatus(err, http.StatusNotFound) {
 		return nil
 	}
-	d.found.Source, d.found.Exists = info.Latent.Source, err == nil
-	return err
+	if err != nil {
+		return err
+	}
+	d.found.Source, d.found.Exists = info.Latent.Source, true
+	return d.flags.agreeWith(d.name, info)
 }
 
 // readFirst adds rows of a file to the batch until it is full.

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/latentdb/latentdb/store"
 )
 
 func TestImportGoesOnAfterBadRecords(t *testing.T) {
@@ -238,5 +240,9 @@ func TestImportWatches(t *testing.T) {
 			t.Errorf("%d points are marked, want those after the first 150", n)
 		}
 		on.run("outliers", "people", "--filter", `{"must":[{"key":"odd.score","range":{"gte":0}}]}`)
+		contains(t, on.run("info", "people"), "odd, outliers by the suggested cut")
+		if w := watch(store.Watch{Field: "odd", Cut: 0.95}); w != "odd, outliers above 0.95" {
+			t.Error(w)
+		}
 	})
 }

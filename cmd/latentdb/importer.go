@@ -65,6 +65,9 @@ func (a *app) importFiles(ctx context.Context, c *client.Client, name string, fi
 	if err != nil {
 		return err
 	}
+	if err := im.agree(ctx); err != nil {
+		return err
+	}
 	for _, in := range f.inputs(files) {
 		if err := im.readFile(ctx, a, in); err != nil {
 			if ctx.Err() != nil {
@@ -97,7 +100,7 @@ func (a *app) importFiles(ctx context.Context, c *client.Client, name string, fi
 func newImporter(ctx context.Context, c *client.Client, name string, f importFlags) (*importer, error) {
 	im := &importer{flags: f, client: c, name: name, result: importResult{Errors: []importFailure{}}}
 	im.ids = &bulk.IDs{First: f.firstID}
-	if !f.numbered && !f.resume {
+	if !f.given("first-id") && !f.resume {
 		im.ids.Unnamed = func() error { return im.mayNumber(ctx) }
 	}
 	var err error

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/latentdb/latentdb/cmd/latentdb/internal/client"
+	"github.com/latentdb/latentdb/store"
 )
 
 // collectionInfo is what is shown of a collection's description.
@@ -31,12 +32,15 @@ type collectionInfo struct {
 		Dim        any             `json:"dim"`
 		Encoder    string          `json:"encoder"`
 		Engine     string          `json:"engine"`
+		Rows       string          `json:"rows"`
 		Recall     float64         `json:"recall"`
 		Generation uint64          `json:"generation"`
 		// KeepOriginals tells that records stay, Shedding that some are still to go.
 		KeepOriginals *bool `json:"keep_originals"`
 		Shedding      bool  `json:"shedding"`
-		Fitted        *struct {
+		// Watch is what strange points are marked by; nil where nothing is watched.
+		Watch  *store.Watch `json:"watch"`
+		Fitted *struct {
 			Dim     int    `json:"dim"`
 			Encoder string `json:"encoder"`
 			Engine  string `json:"engine"`
@@ -114,6 +118,14 @@ func originals(i collectionInfo) string {
 	return "given up"
 }
 
+// watch says under which payload key points are marked, and from which score on as outliers.
+func watch(w store.Watch) string {
+	if w.Cut == 0 {
+		return w.Field + ", outliers by the suggested cut"
+	}
+	return fmt.Sprintf("%s, outliers above %v", w.Field, w.Cut)
+}
+
 func (a *app) describe(name string, i collectionInfo) error {
 	encoder, engine := i.Latent.Encoder, i.Latent.Engine
 	if fitted := i.Latent.Fitted; fitted != nil {
@@ -134,6 +146,9 @@ func (a *app) describe(name string, i collectionInfo) error {
 	t.row("generation", i.Latent.Generation)
 	if i.dropsOriginals() {
 		t.row("originals", originals(i))
+	}
+	if w := i.Latent.Watch; w != nil {
+		t.row("watch", watch(*w))
 	}
 	if len(i.PayloadSchema) > 0 {
 		t.row("payload indexes", i.payloadSchema())

@@ -120,6 +120,9 @@ func (p Pair) Resolve(first []any) (Spec, error) {
 
 // ofSide says which side an error is of.
 func ofSide(side int, err error) error {
+	if errors.Is(err, ErrOneSided) {
+		return fmt.Errorf("%s: %w", sideNames[side], err)
+	}
 	for _, kind := range []error{ErrSpec, ErrRecord} {
 		if text, ok := strings.CutPrefix(err.Error(), kind.Error()+": "); ok {
 			return fmt.Errorf("%w: %s: %s", kind, sideNames[side], text)

@@ -61,7 +61,13 @@ type pairSide struct {
 
 func fitSide(spec Spec, samples iter.Seq2[[]byte, error]) (pairSide, error) {
 	s := pairSide{scale: 1}
-	var err error
+	err := ErrOneSided // also where the side's own kind, left open by all records, could say less
+	for _, err = range samples {
+		break
+	}
+	if err != nil {
+		return s, err
+	}
 	if s.Fitted, err = spec.Fit(samples); err != nil {
 		return s, err
 	}
@@ -80,9 +86,6 @@ func fitSide(spec Spec, samples iter.Seq2[[]byte, error]) (pairSide, error) {
 			squares += float64(x) * float64(x)
 		}
 		n++
-	}
-	if n == 0 {
-		return s, fmt.Errorf("%w: no record has this side", ErrRecord)
 	}
 	for _, v := range sum {
 		squares -= v / float64(n) * v

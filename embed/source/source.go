@@ -9,6 +9,7 @@ package source
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 
 	"github.com/latentdb/latentdb/embed"
@@ -21,6 +22,9 @@ var (
 	// ErrRecord is returned for a record that its source cannot take: wrong
 	// dimension, NaN, unknown column or level, unreadable image.
 	ErrRecord = errors.New("source: bad record")
+	// ErrOneSided is returned by a fit of pairs of which none has one of the sides, though
+	// nothing is wrong with any of them. It is an ErrRecord.
+	ErrOneSided = fmt.Errorf("%w: no record has this side", ErrRecord)
 )
 
 // Spec is the configuration of one kind of source. Implementations are plain

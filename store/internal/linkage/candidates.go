@@ -166,14 +166,36 @@ func (r *Records) Candidates(goes func(a, b uint32) bool, told func(more int)) [
 			}
 		}
 	})
-	return Distinct(slices.Concat(parts...))
+	return r.Distinct(slices.Concat(parts...))
 }
 
 // PairOf is the pair of two records.
 func PairOf(a, b uint32) Pair { return Pair{min(a, b), max(a, b)} }
 
-// Distinct sorts pairs and drops what is there twice.
-func Distinct(pairs []Pair) []Pair {
-	slices.SortFunc(pairs, func(p, q Pair) int { return cmp.Or(cmp.Compare(p.A, q.A), cmp.Compare(p.B, q.B)) })
-	return slices.Compact(pairs)
+// Distinct sorts pairs and drops what is there twice. The memory of what is given is used.
+func (r *Records) Distinct(pairs []Pair) []Pair {
+	starts := make([]uint32, len(r.records)+1) // by A, the place of what goes with it
+	for _, p := range pairs {
+		starts[p.A+1]++
+	}
+	for i := range r.records {
+		starts[i+1] += starts[i]
+	}
+	with, next := make([]uint32, len(pairs)), slices.Clone(starts)
+	for _, p := range pairs {
+		with[next[p.A]] = p.B
+		next[p.A]++
+	}
+	out := pairs[:0]
+	for a := range r.records {
+		if a%endedStep == 0 && r.isEnded() {
+			break
+		}
+		own := with[starts[a]:starts[a+1]]
+		slices.Sort(own)
+		for _, b := range slices.Compact(own) {
+			out = append(out, Pair{uint32(a), b})
+		}
+	}
+	return out
 }

@@ -118,9 +118,10 @@ func (r *Records) dealt(kept []int, rng *rand.Rand) *Records {
 // those found: never smaller where pairs are less probable, which pools neighbours that
 // are out of order (Ayer et al., 1955).
 func stepsOf(found, byChance []float64, scale float64) chance {
-	descending := func(a, b float64) int { return cmp.Compare(b, a) }
-	slices.SortFunc(found, descending)
-	slices.SortFunc(byChance, descending)
+	for _, values := range [][]float64{found, byChance} { // descending
+		slices.Sort(values)
+		slices.Reverse(values)
+	}
 	type pool struct{ from, chance, found float64 }
 	share := func(p pool) float64 { return p.chance / p.found }
 	var pools []pool

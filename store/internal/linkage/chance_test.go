@@ -69,7 +69,7 @@ func TestChanceAgreementsAreNoMatches(t *testing.T) {
 		} else if isCopy {
 			right++
 		}
-		if again := links.Score(m.Pair, rows[m.A], rows[m.B]); again.Probability != m.Probability {
+		if again := links.Score(m.Pair, links.Prepare(rows[m.A]), links.Prepare(rows[m.B])); again.Probability != m.Probability {
 			t.Errorf("probability %v, scored again %v", m.Probability, again.Probability)
 		}
 	}

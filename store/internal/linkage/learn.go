@@ -63,14 +63,14 @@ func (r *Records) Learn(pairs []Pair, between bool) (*Links, []Match) {
 		may[k] = c.alike[i] >= max(least, likeBest*max(best[pairs[i].A].most, best[pairs[i].B].most))
 		match[k] = logistic((c.alike[i] - cut) / blur)
 	}
-	l.alone = learnMixture(c.pick(sample), c.width, match, may)
+	l.alone = learnMixture(c.pick(sample), c.width, match, may, r.isEnded)
 
 	margins := l.stand(len(r.records), pairs, c)
 	for k, i := range sample {
 		may[k] = c.alike[i] >= least && (!between || margins[i] > -slack)
 		match[k] = l.alone.probability(c.of(i)[:c.width-1])
 	}
-	l.weights = learnMixture(c.pick(sample), c.width, match, may)
+	l.weights = learnMixture(c.pick(sample), c.width, match, may, r.isEnded)
 	for i := range c.matches {
 		c.matches[i].Probability = l.probability(c.of(i), margins[i])
 	}
@@ -145,15 +145,31 @@ func (r *Records) compareAll(l *Links, pairs []Pair) *comparisons {
 	return c
 }
 
+// Record is a record prepared to be scored. It is immutable.
+type Record struct{ of record }
+
+// Prepare reads a record that may be none of those learned from.
+func (l *Links) Prepare(values []Value) *Record {
+	r := &Record{counted(values)}
+	l.scale.weigh(&r.of)
+	return r
+}
+
+// Terms tells how much memory the record takes, some ten bytes a term.
+func (r *Record) Terms() int {
+	n := len(r.of.all) + len(r.of.words) + len(r.of.codes)
+	for _, f := range r.of.fields {
+		n += len(f.terms) + len(f.text)/8
+	}
+	return n
+}
+
 // Score scores two records that may be no candidates; the pair says where they were in
 // what was learned from, Nowhere for one that was not there.
-func (l *Links) Score(p Pair, a, b []Value) Match {
-	x, y := counted(a), counted(b)
-	l.scale.weigh(&x)
-	l.scale.weigh(&y)
+func (l *Links) Score(p Pair, a, b *Record) Match {
 	m := Match{Pair: p, Fields: make([]float32, len(l.scale.spreads))}
 	at := make([]uint8, ofWhole+len(m.Fields)+1)
-	alike := l.scale.compare(at, m.Fields, &x, &y)
+	alike := l.scale.compare(at, m.Fields, &a.of, &b.of)
 	margin := l.margin(p, l.rank(at, alike))
 	at[len(at)-1] = marginLevel(margin)
 	m.Probability = l.chance.left(l.probability(at, margin))

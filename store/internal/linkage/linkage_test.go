@@ -1,6 +1,7 @@
 package linkage
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -189,7 +190,7 @@ func TestLearn(t *testing.T) {
 		} else if m.Probability >= .5 {
 			wrong++
 		}
-		again := links.Score(m.Pair, values[m.A], values[m.B])
+		again := links.Score(m.Pair, links.Prepare(values[m.A]), links.Prepare(values[m.B]))
 		if again.Probability != m.Probability || fmt.Sprint(again.Fields) != fmt.Sprint(m.Fields) {
 			t.Fatalf("scored again: %+v, was %+v", again, m)
 		}
@@ -217,8 +218,8 @@ func TestLearnBetween(t *testing.T) {
 			t.Fatalf("%v are of one set", m.Pair)
 		}
 	}
-	better := links.Score(Pair{0, n}, values[0], values[n])
-	other := links.Score(Pair{0, uint32(len(values) - 1)}, values[0], worse)
+	better := links.Score(Pair{0, n}, links.Prepare(values[0]), links.Prepare(values[n]))
+	other := links.Score(Pair{0, uint32(len(values) - 1)}, links.Prepare(values[0]), links.Prepare(worse))
 	if better.Probability < .9 || other.Probability > .1 {
 		t.Errorf("the partner has %v, another %v", better.Probability, other.Probability)
 	}
@@ -256,5 +257,34 @@ func TestLearnOfStrangers(t *testing.T) {
 		if len(matches) == 0 || likely > 2 {
 			t.Errorf("%s: %d of %d pairs are taken for copies", name, likely, len(matches))
 		}
+	}
+}
+
+func TestDistinct(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const n = 6
+		r := &Records{records: make([]record, n)}
+		place := rapid.Uint32Range(0, n-1)
+		pairs := rapid.SliceOf(rapid.Custom(func(t *rapid.T) Pair {
+			return PairOf(place.Draw(t, "a"), place.Draw(t, "b"))
+		})).Draw(t, "pairs")
+		want := slices.Clone(pairs)
+		slices.SortFunc(want, func(p, q Pair) int { return cmp.Or(cmp.Compare(p.A, q.A), cmp.Compare(p.B, q.B)) })
+		want = slices.Compact(want)
+		if got := r.Distinct(pairs); !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	})
+}
+
+// TestLearningEnds: where nobody waits, neither the sort nor the rounds go on.
+func TestLearningEnds(t *testing.T) {
+	ended := func() bool { return true }
+	r := &Records{records: make([]record, 3), ended: ended}
+	if got := r.Distinct([]Pair{{0, 1}, {1, 2}}); len(got) != 0 {
+		t.Errorf("pairs are sorted: %v", got)
+	}
+	if m := learnMixture([]uint8{1, 2}, 1, []float64{0, 1}, []bool{true, true}, ended); m.weights[0] != [levels]float64{} {
+		t.Errorf("weights are learned: %v", m.weights)
 	}
 }

@@ -61,10 +61,14 @@ func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 // learnMixture learns from the levels of pairs, width to a pair, by expectation
 // maximisation that begins with the given probabilities of a match, which it changes.
-// Pairs that may not match are of the other class throughout.
-func learnMixture(pairs []uint8, width int, match []float64, may []bool) *mixture {
+// Pairs that may not match are of the other class throughout. Once it is ended, what it
+// gives means nothing.
+func learnMixture(pairs []uint8, width int, match []float64, may []bool, ended func() bool) *mixture {
 	m := &mixture{weights: make([][levels]float64, width)}
 	for range rounds {
+		if ended() {
+			break
+		}
 		m.maximise(pairs, width, match)
 		moved := 0.0
 		for i := range match {
