@@ -119,8 +119,8 @@ func (s *squares) of(rows []int32) (sum float64) {
 	return sum
 }
 
-// guessed is what a draft's columns so far have guessed of column i: lazily, for most
-// leaves are reached without.
+// guessed is what a draft's columns so far tell of a column, by one fold's trees; nothing
+// until a tree asks for it.
 type guessed struct {
 	chain  *Chain
 	column *chainColumn
