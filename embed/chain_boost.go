@@ -13,26 +13,29 @@ type boostedTree struct {
 	values []float64 // by node, and by output in it
 }
 
-// add adds to out what the trees tell of a row with some bins.
-func (b boostedTrees) add(out []float64, bin func(feature int32) uint8) {
+// add adds to out what the trees tell of a row, by its bins of all features.
+func (b boostedTrees) add(out []float64, row []uint8) {
 	for i := range b {
-		for k, v := range b[i].leaf(len(out), bin) {
+		for k, v := range b[i].leaf(len(out), row) {
 			out[k] += v
 		}
 	}
 }
 
-// leaf are the values of the leaf that bins lead to.
-func (t *boostedTree) leaf(outputs int, bin func(feature int32) uint8) []float64 {
+// leaf are the values of the leaf that a row leads to.
+func (t *boostedTree) leaf(outputs int, row []uint8) []float64 {
 	at := int32(0)
-	for t.nodes[at].right != 0 {
-		if n := &t.nodes[at]; bin(n.predictor) <= n.cut {
+	for {
+		n := &t.nodes[at]
+		switch {
+		case n.right == 0:
+			return t.values[int(at)*outputs:][:outputs]
+		case row[n.predictor] <= n.cut:
 			at++
-		} else {
+		default:
 			at = n.right
 		}
 	}
-	return t.values[int(at)*outputs:][:outputs]
 }
 
 // boostLoss is what trees are to lessen.
@@ -60,12 +63,12 @@ type boosting struct {
 // were tried move it.
 func (b boosting) boost(bins [][]uint8, loss boostLoss, learn, held []int32, rng *rand.Rand) boostedTrees {
 	var trees boostedTrees
-	keys := make([]uint64, len(bins[0]))
+	rows := binRows(bins)
 	least, best := loss.of(held), 0
 	for round := 1; round <= b.rounds && round <= best+b.patience; round++ {
-		t := b.tree(bins, loss, learn, keys, rng)
-		for r := range bins[0] {
-			loss.move(r, t.leaf(len(loss.left()), func(f int32) uint8 { return bins[f][r] }))
+		t := b.tree(bins, loss, learn, rng)
+		for r, row := range rows {
+			loss.move(r, t.leaf(len(loss.left()), row))
 		}
 		trees = append(trees, t)
 		if l := loss.of(held); l < least {
@@ -76,10 +79,10 @@ func (b boosting) boost(bins [][]uint8, loss boostLoss, learn, held []int32, rng
 }
 
 // tree is the next tree.
-func (b boosting) tree(bins [][]uint8, loss boostLoss, learn []int32, keys []uint64, rng *rand.Rand) boostedTree {
+func (b boosting) tree(bins [][]uint8, loss boostLoss, learn []int32, rng *rand.Rand) boostedTree {
 	features := rng.Perm(len(bins))
 	features = features[:min(len(features), b.features)]
-	g := &treeGrowth{targets: loss.left(), minLeaf: b.leaf, maxDepth: b.depth, keys: keys}
+	g := &treeGrowth{targets: loss.left(), minLeaf: b.leaf, maxDepth: b.depth}
 	for _, f := range features {
 		g.bins = append(g.bins, bins[f])
 	}
@@ -97,4 +100,16 @@ func (b boosting) tree(bins [][]uint8, loss boostLoss, learn []int32, keys []uin
 		}
 	}
 	return t
+}
+
+// binRows are bins by row, then feature.
+func binRows(bins [][]uint8) [][]uint8 {
+	all, rows := make([]uint8, len(bins)*len(bins[0])), make([][]uint8, len(bins[0]))
+	for r := range rows {
+		rows[r] = all[r*len(bins):][:len(bins)]
+		for f := range bins {
+			rows[r][f] = bins[f][r]
+		}
+	}
+	return rows
 }

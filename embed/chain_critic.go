@@ -17,7 +17,11 @@ var criticBoosting = boosting{rounds: 300, depth: 5, leaf: 20, features: chainFe
 // odds is the logarithm of how much likelier a row is than a draft.
 func (c *Chain) odds(donors []int32) float64 {
 	var out [1]float64
-	c.critic.add(out[:], func(f int32) uint8 { return c.bins[f][donors[c.columnOf[f]]] })
+	row := make([]uint8, len(c.bins))
+	for f, bins := range c.bins {
+		row[f] = bins[donors[c.columnOf[f]]]
+	}
+	c.critic.add(out[:], row)
 	return out[0]
 }
 

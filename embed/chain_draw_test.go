@@ -87,7 +87,7 @@ func TestCriticTellsApart(t *testing.T) {
 		k := newCritic(bins, n/2, rng)
 		odds := func(v uint8) float64 {
 			var out [1]float64
-			k.add(out[:], func(f int32) uint8 { return []uint8{v, 100}[f] })
+			k.add(out[:], []uint8{v, 100})
 			return out[0]
 		}
 		if low, high := odds(50), odds(200); name == "same" && (math.Abs(low-high) > .2 || len(k) > criticBoosting.rounds/2) ||

@@ -38,7 +38,7 @@ func guess(bins [][]uint8, targets [][]float64, columns int, rng *rand.Rand) (g 
 	}
 	b := guessing
 	b.rounds = max(guessRounds, b.rounds*chainColumns/max(chainColumns, columns))
-	g, places := &guesses{}, rng.Perm(n)
+	g, places, rows := &guesses{}, rng.Perm(n), binRows(bins)
 	for fold := range guessFolds {
 		var learn, held []int32
 		for r, place := range places {
@@ -53,7 +53,7 @@ func guess(bins [][]uint8, targets [][]float64, columns int, rng *rand.Rand) (g 
 		g.folds = append(g.folds, b.boost(bins, loss, learn, held, rng))
 		out := make([]float64, len(targets))
 		for _, r := range held {
-			g.tell(fold, out, func(p int32) uint8 { return bins[p][r] })
+			g.tell(fold, out, rows[r])
 			for k, v := range out {
 				of[k][r] = float32(v)
 			}
@@ -65,10 +65,10 @@ func guess(bins [][]uint8, targets [][]float64, columns int, rng *rand.Rand) (g 
 	return g, of
 }
 
-// tell sets out to what a fold's trees guess.
-func (g *guesses) tell(fold int, out []float64, bin func(p int32) uint8) {
+// tell sets out to what a fold's trees guess of a row, by its predictors' bins.
+func (g *guesses) tell(fold int, out []float64, row []uint8) {
 	copy(out, g.means[fold])
-	g.folds[fold].add(out, bin)
+	g.folds[fold].add(out, row)
 }
 
 // bin is where a guess of a target stands among those of the rows.
@@ -132,10 +132,11 @@ type guessed struct {
 func (g *guessed) value(target int) float32 {
 	if g.values == nil {
 		g.values = make([]float64, len(g.column.guesses.edges))
-		g.column.guesses.tell(g.fold, g.values, func(p int32) uint8 {
-			at := g.column.predictors[p]
-			return g.chain.bins[at.feature][g.donors[at.column]]
-		})
+		var row [chainFeatures]uint8
+		for p, at := range g.column.predictors {
+			row[p] = g.chain.bins[at.feature][g.donors[at.column]]
+		}
+		g.column.guesses.tell(g.fold, g.values, row[:])
 	}
 	return float32(g.values[target])
 }

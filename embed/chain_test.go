@@ -107,13 +107,13 @@ func TestChainIsTheSameOfAnyWorkers(t *testing.T) {
 // TestTreeIsTheBest compares each split with all there are.
 func TestTreeIsTheBest(t *testing.T) {
 	rng := newRand(5)
-	for _, n := range []int{30, 700} { // sorted, and counted in bins
+	for _, n := range []int{30, 700} { // fewer than bins, and more
 		bins, targets := [][]uint8{make([]uint8, n), make([]uint8, n)}, [][]float64{make([]float64, n), make([]float64, n)}
 		for i := range n {
 			bins[0][i], bins[1][i] = uint8(rng.IntN(20)), uint8(rng.IntN(256))
 			targets[0][i], targets[1][i] = float64(bins[0][i])+rng.NormFloat64(), rng.NormFloat64()
 		}
-		g := &treeGrowth{bins: bins, targets: targets, keys: make([]uint64, n), minLeaf: minLeaf, maxDepth: 99}
+		g := &treeGrowth{bins: bins, targets: targets, minLeaf: minLeaf, maxDepth: 99}
 		for i := range n {
 			g.tree.rows = append(g.tree.rows, int32(i))
 		}

@@ -3,6 +3,7 @@ package embed
 import (
 	"cmp"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 )
@@ -79,9 +80,8 @@ type treeGrowth struct {
 	targets           [][]float64 // by target, of each row
 	minLeaf, maxDepth int
 	tree              leafTree
-	keys              []uint64
-	moved             []bool // of each row
-	tally             [chainBins]binTally
+	moved             []bool              // of each row
+	tally             [chainBins]binTally // empty between cuts
 }
 
 // binTally is how many rows are in a bin, and the sums of their targets.
@@ -95,7 +95,7 @@ type binTally struct {
 // take more. It changes the targets.
 func growTree(bins [][]uint8, values [][]float32, targets [][]float64, rank []int32, rng *rand.Rand) leafTree {
 	n := len(bins[0])
-	g := &treeGrowth{bins: bins, values: values, targets: targets, minLeaf: minLeaf, maxDepth: math.MaxInt, keys: make([]uint64, n), moved: make([]bool, n)}
+	g := &treeGrowth{bins: bins, values: values, targets: targets, minLeaf: minLeaf, maxDepth: math.MaxInt, moved: make([]bool, n)}
 	some := rng.Perm(n)[:max(2, int(treeShare*float64(n)))]
 	g.tree.rows, g.tree.rest = make([]int32, len(some)), make([]float32, len(some))
 	for i, r := range some {
@@ -185,49 +185,33 @@ func (b *binTally) score() float64 {
 	return s / float64(b.count)
 }
 
-// cutOf is the best cut by one predictor, if it scores more than least. Bins are counted
-// where rows are many, else the rows sorted.
+// cutOf is the best cut by one predictor, if it scores more than least.
 func (g *treeGrowth) cutOf(p, from, to int, all *binTally, least float64) (score float64, cut uint8, ok bool) {
 	score = least
-	rows, bins := g.tree.rows[from:to], g.bins[p]
+	var used [chainBins / 64]uint64 // the bins that rows are in
+	for _, r := range g.tree.rows[from:to] {
+		b := g.bins[p][r]
+		g.tally[b].add(g.targets, r)
+		used[b/64] |= 1 << (b % 64)
+	}
 	var left binTally
-	try := func(bin uint8) {
-		if left.count < g.minLeaf || all.count-left.count < g.minLeaf {
-			return
-		}
-		right := binTally{count: all.count - left.count}
-		for t := range g.targets {
-			right.sums[t] = all.sums[t] - left.sums[t]
-		}
-		if s := left.score() + right.score(); s > score {
-			score, cut, ok = s, bin, true
-		}
-	}
-	if len(rows) >= chainBins {
-		clear(g.tally[:])
-		for _, r := range rows {
-			g.tally[bins[r]].add(g.targets, r)
-		}
-		for b := range g.tally[:chainBins-1] {
-			if t := &g.tally[b]; t.count > 0 {
-				left.count += t.count
-				for i := range g.targets {
-					left.sums[i] += t.sums[i]
-				}
-				try(uint8(b))
+	for word, some := range used {
+		for ; some != 0; some &= some - 1 {
+			bin := word*64 + bits.TrailingZeros64(some)
+			t := &g.tally[bin]
+			left.count += t.count
+			right := binTally{count: all.count - left.count}
+			for k := range g.targets {
+				left.sums[k] += t.sums[k]
+				right.sums[k] = all.sums[k] - left.sums[k]
 			}
-		}
-		return score, cut, ok
-	}
-	keys := g.keys[:len(rows)]
-	for i, r := range rows {
-		keys[i] = uint64(bins[r])<<32 | uint64(r)
-	}
-	slices.Sort(keys)
-	for i, k := range keys {
-		left.add(g.targets, int32(k))
-		if bin := uint8(k >> 32); i+1 < len(keys) && uint8(keys[i+1]>>32) != bin {
-			try(bin)
+			*t = binTally{}
+			if left.count < g.minLeaf || right.count < g.minLeaf {
+				continue
+			}
+			if s := left.score() + right.score(); s > score {
+				score, cut, ok = s, uint8(bin), true
+			}
 		}
 	}
 	return score, cut, ok
