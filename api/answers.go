@@ -122,6 +122,7 @@ func sample(c echo.Context, coll *store.Collection) (any, error) {
 			return nil, err
 		}
 	}
+	unbounded(c) // of a wide table it takes a minute to learn from
 	return coll.Sample(c.Request().Context(), q)
 }
 

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // fitted is a client with a vector collection "v" of 300 rows, fitted to two
@@ -281,6 +282,18 @@ func TestPairScores(t *testing.T) {
 		c.do("POST", "/collections/v/points/pairs", body).refused(400, want)
 	}
 	c.do("POST", "/collections/v/points/pairs", `{"pairs":[[1,2],[1,999]]}`).refused(404, "999")
+}
+
+// Samples of a wide table take a minute to learn from, and a client that asks again would
+// wait as long.
+func TestSampleHasNoTimeout(t *testing.T) {
+	c, _ := fitted(t)
+	c.handler = New(c.db, Config{Timeout: time.Nanosecond}).Handler()
+	c.do("POST", "/collections/v/points/reconstruct", `{"ids":[1]}`).refused(504, "longer")
+	var got struct{ Vectors [][]float32 }
+	if c.do("POST", "/collections/v/points/sample", `{"n":3}`).result(&got); len(got.Vectors) != 3 {
+		t.Errorf("%d samples", len(got.Vectors))
+	}
 }
 
 func TestSample(t *testing.T) {

@@ -15,6 +15,7 @@ const (
 	importRoute = "/collections/:c/import"
 	exportRoute = "/collections/:c/export"
 	fitRoute    = "/collections/:c/fit"
+	sampleRoute = "/collections/:c/points/sample"
 )
 
 // questions are those about all points, whose answers may be streams.

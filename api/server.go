@@ -43,7 +43,7 @@ type Config struct {
 	// limited, only its lines are. Default 64 MiB.
 	MaxBody int64
 	// Timeout bounds the work on one request; imports, exports, fits that are
-	// waited for and what is answered by events take as long as they need.
+	// waited for, samples and what is answered by events take as long as they need.
 	// Default one minute.
 	Timeout time.Duration
 	// Version is what GET / reports. Default "0.0.0".
@@ -162,7 +162,7 @@ func (s *Server) bound(next echo.HandlerFunc) echo.HandlerFunc {
 			return &http.MaxBytesError{Limit: s.cfg.MaxBody}
 		}
 		req.Body = http.MaxBytesReader(c.Response(), req.Body, s.cfg.MaxBody)
-		if c.Path() == exportRoute || c.Path() == fitRoute || questions[c.Path()] != nil && wantsEvents(c) {
+		if c.Path() == exportRoute || c.Path() == fitRoute || c.Path() == sampleRoute || questions[c.Path()] != nil && wantsEvents(c) {
 			return next(c)
 		}
 		ctx, cancel := context.WithTimeout(req.Context(), s.cfg.Timeout)

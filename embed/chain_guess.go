@@ -5,15 +5,16 @@ import (
 	"slices"
 )
 
-// guessing is how a column's guesses are boosted; of more columns than chainColumns there
-// are fewer rounds, and guessRounds at least.
+// guessing is how a column's guesses are boosted; of more columns than guessColumns there
+// are fewer rounds, and fewestRounds at least.
 var guessing = boosting{rounds: 150, depth: 4, leaf: 10, features: 12, patience: 8, share: .1}
 
 const (
 	// guessFolds is how many folds of rows there are: what is guessed of a row's column was
 	// learned from the rows of the others.
-	guessFolds  = 3
-	guessRounds = 10
+	guessFolds   = 3
+	guessColumns = 32
+	fewestRounds = 10
 	// fewestGuessed is how many rows can be learned from by folds.
 	fewestGuessed = 60
 )
@@ -37,7 +38,7 @@ func guess(bins [][]uint8, targets [][]float64, columns int, rng *rand.Rand) (g 
 		of[k] = make([]float32, n)
 	}
 	b := guessing
-	b.rounds = max(guessRounds, b.rounds*chainColumns/max(chainColumns, columns))
+	b.rounds = max(fewestRounds, b.rounds*guessColumns/max(guessColumns, columns))
 	g, places, rows := &guesses{}, rng.Perm(n), binRows(bins)
 	for fold := range guessFolds {
 		var learn, held []int32
