@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -16,8 +15,16 @@ func (c *Collection) groups(ctx context.Context, scan *duplicateScan, threshold 
 		return nil, err
 	}
 	groups := scan.join(within)
+	// Those of as many points stay in order of their first ids.
+	if err := sortByKey(ctx, groups, func(g *joinedPoints) uint64 { return math.MaxUint64 - uint64(len(g.members)) }); err != nil {
+		return nil, err
+	}
+	members := 0
+	for _, g := range groups {
+		members += len(g.members)
+	}
 	out := make([]DuplicateGroup, len(groups))
-	told := teller{scan: scan, pairs: make([]DuplicatePair, 0, len(within)), ids: make([]ID, 0, 2*len(within))}
+	told := teller{scan: scan, pairs: make([]DuplicatePair, 0, len(within)), ids: make([]ID, 0, members)}
 	err = c.viewIf(keep.readsPayloads(), func(g *ground) error {
 		for i, group := range groups {
 			if err := ctx.Err(); err != nil {
@@ -31,12 +38,7 @@ func (c *Collection) groups(ctx context.Context, scan *duplicateScan, threshold 
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return out, sortWhile(ctx, out, func(a, b DuplicateGroup) int {
-		return cmp.Or(-cmp.Compare(len(a.IDs), len(b.IDs)), a.IDs[0].Compare(b.IDs[0]))
-	})
+	return out, err
 }
 
 // joinedPoints is a group: the places of its points in order of ids, and its pairs.
@@ -45,7 +47,8 @@ type joinedPoints struct {
 	pairs   []scanPair
 }
 
-// join makes groups of points that pairs join, directly or through others.
+// join makes groups of points that pairs join, directly or through others, in order of
+// their first ids.
 func (s *duplicateScan) join(pairs []scanPair) []joinedPoints {
 	sets := newDisjointSets(len(s.seen))
 	for _, p := range pairs {
