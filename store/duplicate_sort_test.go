@@ -51,7 +51,7 @@ func TestSortsEndWithTheirContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || compared > 2*endedStep {
 		t.Errorf("%v after %d comparisons", err, compared)
 	}
-	asked, looked := 2, 0
+	asked, looked := int64(2), 0
 	err = sortByKey(endsAfter{ctx, &asked}, v, func(x *uint64) uint64 { looked++; return *x })
 	if !errors.Is(err, context.Canceled) || looked > 6*n {
 		t.Errorf("%v after %d looks", err, looked)
@@ -68,7 +68,7 @@ func TestSettleEndsWithItsContext(t *testing.T) {
 		}
 		return s
 	}
-	total := math.MaxInt
+	total := int64(math.MaxInt64)
 	whole := scan()
 	if err := whole.settle(endsAfter{ctx, &total}); err != nil {
 		t.Fatal(err)
@@ -79,13 +79,13 @@ func TestSettleEndsWithItsContext(t *testing.T) {
 	}) {
 		t.Errorf("pairs are not in order: %v", whole.pairs)
 	}
-	for some := range math.MaxInt - total {
+	for some := range math.MaxInt64 - total {
 		asked := some
 		if err := scan().settle(endsAfter{ctx, &asked}); !errors.Is(err, context.Canceled) {
 			t.Errorf("ended when it was asked for the %dth time: %v", some+1, err)
 		}
 	}
-	copies, asked := scan(), 0
+	copies, asked := scan(), int64(0)
 	if err := copies.addCopies(endsAfter{ctx, &asked}); !errors.Is(err, context.Canceled) {
 		t.Errorf("copies: %v", err)
 	}

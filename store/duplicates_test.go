@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 )
 
@@ -131,11 +132,11 @@ func TestDeduplicateOfAChain(t *testing.T) {
 // endsAfter is a context that ends after it was asked some times.
 type endsAfter struct {
 	context.Context
-	asked *int
+	asked *int64 // by several goroutines
 }
 
 func (c endsAfter) Err() error {
-	if *c.asked--; *c.asked < 0 {
+	if atomic.AddInt64(c.asked, -1) < 0 {
 		return context.Canceled
 	}
 	return nil
@@ -151,7 +152,10 @@ func TestDeduplicateEndsWithinAGroup(t *testing.T) {
 		chain = append(chain, Point{ID: NumID(uint64(i)), Vector: v})
 	}
 	mustUpsert(t, c, chain...)
-	threshold, asked := 1.0, 200
+	threshold, asked := 1.0, int64(200)
+	if _, err := c.Duplicates(ctx, DuplicateQuery{Threshold: &threshold}); err != nil { // the scan is kept
+		t.Fatal(err)
+	}
 	done, err := c.Deduplicate(endsAfter{ctx, &asked}, DuplicateQuery{Threshold: &threshold}, true)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%+v, %v", done, err)
