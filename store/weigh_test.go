@@ -61,6 +61,9 @@ func rolled(rng *rand.Rand, n int) [][]float32 {
 
 // TestAutoEncoderOfVectors: by what it learned and what a search costs.
 func TestAutoEncoderOfVectors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains several networks")
+	}
 	rng := rand.New(rand.NewPCG(5, 5))
 	for name, c := range map[string]struct {
 		rows    [][]float32
