@@ -106,7 +106,9 @@ func FitChain(ctx context.Context, rows, straight blas32.General, starts []int, 
 	if err := c.standOff(ctx, workers, seed); err != nil {
 		return nil, err
 	}
-	c.learnCritic(workers, seed)
+	if err := c.learnCritic(ctx, workers, seed); err != nil {
+		return nil, err
+	}
 	c.learnMargins(workers)
 	return c, ctx.Err()
 }
@@ -127,14 +129,15 @@ func growChain(ctx context.Context, rows, straight blas32.General, starts []int,
 	c.turns = c.inTurn(looks, workers)
 	eachOf(workers, n, func(turn int) {
 		if i := c.turns[turn]; turn > 0 && ctx.Err() == nil {
-			c.columns[i] = c.grow(i, c.turns[max(0, turn-chainReach):turn], looks, rand.New(rand.NewPCG(seed, uint64(i))))
+			c.columns[i] = c.grow(ctx, i, c.turns[max(0, turn-chainReach):turn], looks, rand.New(rand.NewPCG(seed, uint64(i))))
 		}
 	})
 	return c, ctx.Err()
 }
 
-// grow makes the forest of column i, of which those before are drawn earlier.
-func (c *Chain) grow(i int, before []int, looks [][]float32, rng *rand.Rand) chainColumn {
+// grow makes the forest of column i, of which those before are drawn earlier. Once ctx has
+// ended, it means nothing.
+func (c *Chain) grow(ctx context.Context, i int, before []int, looks [][]float32, rng *rand.Rand) chainColumn {
 	col := chainColumn{predictors: c.predictorsOf(i, before, looks)}
 	if len(col.predictors) == 0 {
 		return col
@@ -150,7 +153,7 @@ func (c *Chain) grow(i int, before []int, looks [][]float32, rng *rand.Rand) cha
 	}
 	if c.rows.Rows >= fewestGuessed {
 		var of [][]float32
-		col.guesses, of = guess(bins, c.targets(i, rng), len(c.columns), rng)
+		col.guesses, of = guess(ctx, bins, c.targets(i, rng), len(c.columns), rng)
 		for k, v := range of {
 			bins = append(bins, make([]uint8, len(v)))
 			for r := range v {
@@ -162,6 +165,9 @@ func (c *Chain) grow(i int, before []int, looks [][]float32, rng *rand.Rand) cha
 		}
 	}
 	for range max(fewestTrees, chainTrees*chainColumns/max(chainColumns, len(c.columns))) {
+		if ctx.Err() != nil {
+			break
+		}
 		col.trees = append(col.trees, growTree(bins, values, c.targets(i, rng), c.rank[i], rng))
 	}
 	return col

@@ -37,9 +37,14 @@ func (c *Chain) standOff(ctx context.Context, workers int, seed uint64) error {
 		if err != nil {
 			return err
 		}
-		c.closeShare = part.shareTooClose(rowsAt(c.straight, at[half:2*half]), n, workers, seed)
+		if c.closeShare, err = part.shareTooClose(ctx, rowsAt(c.straight, at[half:2*half]), n, workers, seed); err != nil {
+			return err
+		}
 	}
-	apart := c.allApart(c.drafts(n, workers, seed^0x57a4d), workers)
+	_, apart, err := c.measuredDrafts(ctx, n, workers, seed^0x57a4d)
+	if err != nil {
+		return err
+	}
 	slices.Sort(apart)
 	c.leastApart = apart[int(c.closeShare*float64(n))]
 	return nil
@@ -55,8 +60,11 @@ func rowsAt(m blas32.General, at []int) blas32.General {
 
 // shareTooClose is the smallest share of n drafts, those that follow a row the closest,
 // without which closerShare of the others are closer to a row of the chain than to others.
-func (c *Chain) shareTooClose(others blas32.General, n, workers int, seed uint64) float64 {
-	drafts := c.drafts(n, workers, seed^0xca11)
+func (c *Chain) shareTooClose(ctx context.Context, others blas32.General, n, workers int, seed uint64) (float64, error) {
+	drafts, err := c.drafts(ctx, n, workers, seed^0xca11)
+	if err != nil {
+		return 0, err
+	}
 	type judged struct{ apart, closer float64 }
 	all := make([]judged, n)
 	eachOf(workers, n, func(i int) {
@@ -78,18 +86,23 @@ func (c *Chain) shareTooClose(others blas32.General, n, workers int, seed uint64
 			kept = i + 1
 		}
 	}
-	return min(mostRejected, 1-float64(kept)/float64(n))
+	return min(mostRejected, 1-float64(kept)/float64(n)), nil
 }
 
-// allApart is apart of each draft.
-func (c *Chain) allApart(drafts [][]int32, workers int) []float64 {
-	out := make([]float64, len(drafts))
-	eachOf(workers, len(out), func(i int) {
-		row := make([]float32, c.rows.Cols)
-		c.fill(row, c.straight, drafts[i])
-		out[i] = ratioOf(closestTwo(row, c.straight))
+// measuredDrafts are n drafts, and how far each is from the row it is the closest to.
+func (c *Chain) measuredDrafts(ctx context.Context, n, workers int, seed uint64) (drafts [][]int32, apart []float64, err error) {
+	if drafts, err = c.drafts(ctx, n, workers, seed); err != nil {
+		return nil, nil, err
+	}
+	apart = make([]float64, n)
+	eachOf(workers, n, func(i int) {
+		if ctx.Err() == nil {
+			row := make([]float32, c.rows.Cols)
+			c.fill(row, c.straight, drafts[i])
+			apart[i] = ratioOf(closestTwo(row, c.straight))
+		}
 	})
-	return out
+	return drafts, apart, ctx.Err()
 }
 
 // farEnough tells that a draft may be drawn.

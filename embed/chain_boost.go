@@ -1,6 +1,9 @@
 package embed
 
-import "math/rand/v2"
+import (
+	"context"
+	"math/rand/v2"
+)
 
 // boostedTrees add up to what is told of a row: each learned what those before it left
 // (Friedman, Greedy function approximation: a gradient boosting machine, 2001). Each looks
@@ -60,12 +63,12 @@ type boosting struct {
 }
 
 // boost learns from some rows, with others held out, and leaves the loss as all trees that
-// were tried move it.
-func (b boosting) boost(bins [][]uint8, loss boostLoss, learn, held []int32, rng *rand.Rand) boostedTrees {
+// were tried move it. Once ctx has ended, no tree is added.
+func (b boosting) boost(ctx context.Context, bins [][]uint8, loss boostLoss, learn, held []int32, rng *rand.Rand) boostedTrees {
 	var trees boostedTrees
 	rows := binRows(bins)
 	least, best := loss.of(held), 0
-	for round := 1; round <= b.rounds && round <= best+b.patience; round++ {
+	for round := 1; round <= min(b.rounds, best+b.patience) && ctx.Err() == nil; round++ {
 		t := b.tree(bins, loss, learn, rng)
 		for r, row := range rows {
 			loss.move(r, t.leaf(len(loss.left()), row))

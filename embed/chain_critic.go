@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 )
@@ -26,12 +27,15 @@ func (c *Chain) odds(donors []int32) float64 {
 }
 
 // learnCritic has a critic learn from all rows and from drafts that are not too close.
-func (c *Chain) learnCritic(workers int, seed uint64) {
+func (c *Chain) learnCritic(ctx context.Context, workers int, seed uint64) error {
 	n := min(criticDraws*c.rows.Rows, max(chainWork/c.rows.Rows/c.rows.Cols, fewestHalved))
-	drafts := c.drafts(n, workers, seed^0xc417)
+	drafts, apart, err := c.measuredDrafts(ctx, n, workers, seed^0xc417)
+	if err != nil {
+		return err
+	}
 	far := drafts[:0]
-	for i, apart := range c.allApart(drafts, workers) {
-		if c.farEnough(apart) {
+	for i := range drafts {
+		if c.farEnough(apart[i]) {
 			far = append(far, drafts[i])
 		}
 	}
@@ -42,11 +46,12 @@ func (c *Chain) learnCritic(workers int, seed uint64) {
 			bins[f] = append(bins[f], c.bins[f][d[c.columnOf[f]]])
 		}
 	})
-	c.critic = newCritic(bins, c.rows.Rows, rand.New(rand.NewPCG(seed, 0xc417)))
+	c.critic = newCritic(ctx, bins, c.rows.Rows, rand.New(rand.NewPCG(seed, 0xc417)))
+	return ctx.Err()
 }
 
 // newCritic tells rows of the table, which are the first, from drafts.
-func newCritic(bins [][]uint8, rows int, rng *rand.Rand) boostedTrees {
+func newCritic(ctx context.Context, bins [][]uint8, rows int, rng *rand.Rand) boostedTrees {
 	n := len(bins[0])
 	var learn, held []int32
 	for i := range int32(n) {
@@ -60,7 +65,7 @@ func newCritic(bins [][]uint8, rows int, rng *rand.Rand) boostedTrees {
 	for i := range n {
 		loss.move(i, []float64{0})
 	}
-	return criticBoosting.boost(bins, loss, learn, held, rng)
+	return criticBoosting.boost(ctx, bins, loss, learn, held, rng)
 }
 
 // logistic is the logistic loss of telling the first rows from others.

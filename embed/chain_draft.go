@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -10,10 +11,14 @@ import (
 )
 
 // drafts are n rows, each as the rows that lend it their columns.
-func (c *Chain) drafts(n, workers int, seed uint64) [][]int32 {
+func (c *Chain) drafts(ctx context.Context, n, workers int, seed uint64) ([][]int32, error) {
 	out := make([][]int32, n)
-	eachOf(workers, n, func(i int) { out[i] = c.draft(rand.New(rand.NewPCG(seed, uint64(i)))) })
-	return out
+	eachOf(workers, n, func(i int) {
+		if ctx.Err() == nil {
+			out[i] = c.draft(rand.New(rand.NewPCG(seed, uint64(i))))
+		}
+	})
+	return out, ctx.Err()
 }
 
 // draft draws a row column by column.

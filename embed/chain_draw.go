@@ -2,6 +2,7 @@ package embed
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -18,32 +19,45 @@ const (
 	draftDonors = 1 << 24
 )
 
-// Draw gives n new rows (n×f). Same n and seed: same rows. Cost: some 8 to 27 drafts for
-// each row, which are compared with all rows there are: some 20·n·f operations a row of the
-// table; where that is more than 2³⁴, some 1.25 to 4 drafts.
-func (c *Chain) Draw(n, workers int, seed uint64) blas32.General {
-	drafts := c.drafts(c.draftsFor(n), workers, seed)
-	apart, weights := c.allApart(drafts, workers), make([]float64, len(drafts))
-	far := 0
-	for i, d := range drafts {
-		if c.farEnough(apart[i]) {
-			weights[i] = math.Exp(c.odds(d))
+// Drawn are new rows (n×f), and by row and column the row learned from that lent the column.
+type Drawn struct {
+	Rows    blas32.General
+	Lenders [][]int32
+}
+
+// Draw gives n new rows. Same n and seed: same rows. The error is the context's. Cost: some 8
+// to 27 drafts for each row, which are compared with all rows there are: some 20·n·f operations
+// a row of the table; where that is more than 2³⁴, some 1.25 to 4 drafts.
+func (c *Chain) Draw(ctx context.Context, n, workers int, seed uint64) (Drawn, error) {
+	drafts, apart, err := c.measuredDrafts(ctx, c.draftsFor(n), workers, seed)
+	if err != nil {
+		return Drawn{}, err
+	}
+	far, weights := 0, make([]float64, len(drafts))
+	for _, a := range apart {
+		if c.farEnough(a) {
 			far++
 		}
 	}
 	var chosen []int
 	if far >= n {
+		eachOf(workers, len(drafts), func(i int) {
+			if c.farEnough(apart[i]) {
+				weights[i] = math.Exp(c.odds(drafts[i]))
+			}
+		})
 		c.rake(weights, drafts)
 		rng := rand.New(rand.NewPCG(seed, 0xd4a))
 		chosen = systematic(weights, c.spread(drafts, weights, rng), n, rng)
 	} else {
 		chosen = farthest(apart, n)
 	}
-	out := NewMatrix(n, c.rows.Cols)
+	out := Drawn{Rows: NewMatrix(n, c.rows.Cols), Lenders: make([][]int32, n)}
 	for i, d := range chosen {
-		c.fill(Row(out, i), c.rows, drafts[d])
+		out.Lenders[i] = drafts[d]
+		c.fill(Row(out.Rows, i), c.rows, drafts[d])
 	}
-	return out
+	return out, ctx.Err()
 }
 
 // draftsFor is how many drafts there are for n draws: more than are rejected, and to choose

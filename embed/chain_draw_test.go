@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"context"
 	"math"
 	"slices"
 	"testing"
@@ -41,7 +42,7 @@ func TestLinesReachBetweenRows(t *testing.T) {
 		x := rng.NormFloat64()
 		Row(rows, i)[0], Row(rows, i)[1] = float32(x), float32(2*x+.01*rng.NormFloat64())
 	}
-	drawn := mustChain(t, rows, []int{0, 1, 2}, 2).Draw(600, 2, 1)
+	drawn := mustDraw(t, mustChain(t, rows, []int{0, 1, 2}, 2), 600, 2, 1)
 	var off []float64
 	for i := range drawn.Rows {
 		off = append(off, math.Abs(float64(Row(drawn, i)[1]-2*Row(drawn, i)[0])))
@@ -56,7 +57,7 @@ func TestLinesReachBetweenRows(t *testing.T) {
 // about as close.
 func TestDrawsAreNoCloserToTheirRows(t *testing.T) {
 	rows, others := noise(newRand(9), 800, 6), noise(newRand(10), 800, 6)
-	drawn := mustChain(t, rows, []int{0, 1, 2, 3, 4, 5, 6}, 2).Draw(800, 2, 1)
+	drawn := mustDraw(t, mustChain(t, rows, []int{0, 1, 2, 3, 4, 5, 6}, 2), 800, 2, 1)
 	closer := 0
 	for i := range drawn.Rows {
 		own, _ := closestTwo(Row(drawn, i), rows)
@@ -84,7 +85,7 @@ func TestCriticTellsApart(t *testing.T) {
 				bins[f] = append(bins[f], uint8(rng.IntN(span)))
 			}
 		}
-		k := newCritic(bins, n/2, rng)
+		k := newCritic(context.Background(), bins, n/2, rng)
 		odds := func(v uint8) float64 {
 			var out [1]float64
 			k.add(out[:], []uint8{v, 100})
@@ -101,7 +102,8 @@ func TestCriticTellsApart(t *testing.T) {
 func TestRakeGivesRowsShares(t *testing.T) {
 	rows := noise(newRand(12), 500, 2)
 	c := mustChain(t, rows, []int{0, 1, 2}, 1)
-	drafts, weights := c.drafts(2000, 1, 3), make([]float64, 2000)
+	drafts, _ := mustDraft(t, c, 2000, 1, 3)
+	weights := make([]float64, 2000)
 	var all, low float64
 	for i, d := range drafts {
 		if Row(rows, int(d[0]))[0] < 0 || i%5 == 0 {
@@ -127,10 +129,10 @@ func TestDrawsOfCloseDrafts(t *testing.T) {
 	rows := noise(newRand(14), 60, 3)
 	c := mustChain(t, rows, []int{0, 1, 2, 3}, 2)
 	c.leastApart = 2 // which none is
-	apart := c.allApart(c.drafts(c.draftsFor(n), 1, 5), 1)
+	_, apart := mustDraft(t, c, c.draftsFor(n), 1, 5)
 	slices.Sort(apart)
 	least := apart[len(apart)-n]
-	drawn := c.Draw(n, 2, 5)
+	drawn := mustDraw(t, c, n, 2, 5)
 	if drawn.Rows != n {
 		t.Fatalf("%d rows, want %d", drawn.Rows, n)
 	}

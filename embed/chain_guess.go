@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 )
@@ -31,7 +32,7 @@ type guesses struct {
 
 // guess has guesses learned, and gives those of each row, by target. Bins are of the
 // predictors.
-func guess(bins [][]uint8, targets [][]float64, columns int, rng *rand.Rand) (g *guesses, of [][]float32) {
+func guess(ctx context.Context, bins [][]uint8, targets [][]float64, columns int, rng *rand.Rand) (g *guesses, of [][]float32) {
 	n := len(bins[0])
 	of = make([][]float32, len(targets))
 	for k := range of {
@@ -51,7 +52,7 @@ func guess(bins [][]uint8, targets [][]float64, columns int, rng *rand.Rand) (g 
 		}
 		loss := newSquares(targets, learn)
 		g.means = append(g.means, loss.means)
-		g.folds = append(g.folds, b.boost(bins, loss, learn, held, rng))
+		g.folds = append(g.folds, b.boost(ctx, bins, loss, learn, held, rng))
 		out := make([]float64, len(targets))
 		for _, r := range held {
 			g.tell(fold, out, rows[r])

@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -45,7 +46,7 @@ func TestGuessesAreOfRowsNotSeen(t *testing.T) {
 	for i := range noise {
 		noise[i] = rng.NormFloat64()
 	}
-	g, of := guess(bins, [][]float64{sum, noise}, 7, newRand(23))
+	g, of := guess(context.Background(), bins, [][]float64{sum, noise}, 7, newRand(23))
 	told := func(k int, truth []float64) float64 {
 		var guesses []float64
 		for _, v := range of[k] {
@@ -74,7 +75,7 @@ func TestGuessesAreOfRowsNotSeen(t *testing.T) {
 func TestGuessesSharpenDraws(t *testing.T) {
 	rows := additive(1000, 7, .1)
 	c := mustChain(t, rows, []int{0, 1, 2, 3, 4, 5, 6, 7}, 2)
-	drawn, sum := c.Draw(1000, 2, 1), 0.
+	drawn, sum := mustDraw(t, c, 1000, 2, 1), 0.
 	for i := range drawn.Rows {
 		row := Row(drawn, i)
 		off := float64(row[6])
@@ -116,7 +117,7 @@ func TestWideTablesAreDrawnInOrder(t *testing.T) {
 func TestSpreadChoosesEvenly(t *testing.T) {
 	rows := noise(newRand(25), 400, 3)
 	c := mustChain(t, rows, []int{0, 1, 2, 3}, 2)
-	drafts := c.drafts(1600, 2, 1)
+	drafts, _ := mustDraft(t, c, 1600, 2, 1)
 	weights := make([]float64, len(drafts))
 	for i := range weights {
 		weights[i] = float64(i % 3)

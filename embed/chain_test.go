@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"gonum.org/v1/gonum/blas/blas32"
@@ -18,6 +19,24 @@ func mustChain(t *testing.T, rows blas32.General, starts []int, workers int) *Ch
 		t.Fatal(err)
 	}
 	return c
+}
+
+func mustDraw(t *testing.T, c *Chain, n, workers int, seed uint64) blas32.General {
+	t.Helper()
+	drawn, err := c.Draw(context.Background(), n, workers, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return drawn.Rows
+}
+
+func mustDraft(t *testing.T, c *Chain, n, workers int, seed uint64) (drafts [][]int32, apart []float64) {
+	t.Helper()
+	drafts, apart, err := c.measuredDrafts(context.Background(), n, workers, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return drafts, apart
 }
 
 // ringRows are points about a circle, their angle's quadrant as four features, and noise.
@@ -44,7 +63,7 @@ var ringStarts = []int{0, 1, 2, 6, 7}
 // TestChainKeepsDependence: a Gaussian would fill the circle.
 func TestChainKeepsDependence(t *testing.T) {
 	rows := ringRows(3000)
-	drawn := mustChain(t, rows, ringStarts, 2).Draw(3000, 2, 4)
+	drawn := mustDraw(t, mustChain(t, rows, ringStarts, 2), 3000, 2, 4)
 	var radii []float64
 	wrong := 0
 	for i := range drawn.Rows {
@@ -69,7 +88,7 @@ func TestChainKeepsDependence(t *testing.T) {
 // TestChainCopiesNoRow: values are those of rows, and hardly any row is taken whole.
 func TestChainCopiesNoRow(t *testing.T) {
 	rows := ringRows(500)
-	drawn := mustChain(t, rows, ringStarts, 2).Draw(1000, 2, 4)
+	drawn := mustDraw(t, mustChain(t, rows, ringStarts, 2), 1000, 2, 4)
 	known := make([]map[float32]bool, 7)
 	for f := range known {
 		known[f] = map[float32]bool{}
@@ -99,7 +118,7 @@ func TestChainCopiesNoRow(t *testing.T) {
 func TestChainIsTheSameOfAnyWorkers(t *testing.T) {
 	rows := ringRows(400)
 	a, b := mustChain(t, rows, ringStarts, 1), mustChain(t, rows, ringStarts, 3)
-	if !slices.Equal(a.Draw(100, 3, 1).Data, b.Draw(100, 1, 1).Data) {
+	if !slices.Equal(mustDraw(t, a, 100, 3, 1).Data, mustDraw(t, b, 100, 1, 1).Data) {
 		t.Fatal("the number of workers counts")
 	}
 }
@@ -200,9 +219,60 @@ func TestChainOfAwkwardRows(t *testing.T) {
 	} {
 		c := mustChain(t, try.rows, try.starts, 2)
 		for _, n := range []int{1, 20} {
-			drawn := c.Draw(n, 2, 2)
+			drawn := mustDraw(t, c, n, 2, 2)
 			if drawn.Rows != n || name == "constant" && slices.ContainsFunc(drawn.Data, func(v float32) bool { return v != 0 }) {
 				t.Errorf("%s: %v", name, drawn)
+			}
+		}
+	}
+}
+
+// endsAfter is a context that ends when it has been asked so often.
+type endsAfter struct {
+	context.Context
+	asked *int64 // by several goroutines
+}
+
+func (c endsAfter) Err() error {
+	if atomic.AddInt64(c.asked, -1) < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestChainEndsWithItsContext: wherever it is, what it had is not taken for a chain or a draw.
+func TestChainEndsWithItsContext(t *testing.T) {
+	rows := ringRows(100)
+	var chain *Chain
+	fit := func(ctx context.Context) (err error) {
+		chain, err = FitChain(ctx, rows, rows, ringStarts, 2, 1)
+		return err
+	}
+	draw := func(ctx context.Context) error {
+		_, err := chain.Draw(ctx, 20, 2, 1)
+		return err
+	}
+	for name, f := range map[string]func(context.Context) error{"fit": fit, "draw": draw} {
+		if err := fit(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		whole := chain
+		total := int64(math.MaxInt64)
+		if err := f(endsAfter{context.Background(), &total}); err != nil {
+			t.Fatal(err)
+		}
+		all := math.MaxInt64 - total
+		if all < 100 {
+			t.Errorf("%s asks %d times", name, all)
+		}
+		for step := range int64(30) {
+			chain = whole
+			asked := all * step / 30
+			if err := f(endsAfter{context.Background(), &asked}); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s ended when it was asked for the %dth time: %v", name, all*step/30+1, err)
+			}
+			if -asked > closeDrafts+100 { // drafts that were to be made are still turned down
+				t.Errorf("%s asks %d times more", name, -asked)
 			}
 		}
 	}

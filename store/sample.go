@@ -32,12 +32,8 @@ func (c *Collection) Sample(ctx context.Context, q SampleQuery) (*Samples, error
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.draw(gen, q.N, c.opts.Workers, q.Seed)
+	out, rows, err := s.sample(ctx, gen, q.N, c.opts.Workers, q.Seed)
 	if err != nil {
-		return nil, err
-	}
-	out := &Samples{Generation: gen.number}
-	if out.Records, out.Vectors, err = gen.shown(rows); err != nil {
 		return nil, err
 	}
 	out.Privacy, err = c.privacy(ctx, gen, rows)

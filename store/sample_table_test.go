@@ -160,3 +160,36 @@ func TestSamplesLearnFromNoHeldOut(t *testing.T) {
 		t.Errorf("%d learned from, %d held out", len(learned), len(gen.stats.HeldOut))
 	}
 }
+
+// TestSamplesNameRareLevels: levels that share a feature are drawn as the records have them,
+// and those of records held out are not.
+func TestSamplesNameRareLevels(t *testing.T) {
+	c := create(t, tempDB(t, quiet()), Config{Source: source.Table{}})
+	points := purchases(4, 500)
+	tickets := make(map[any]uint64)
+	for i, p := range points {
+		ticket := "open"
+		if i%5 > 0 {
+			ticket = fmt.Sprintf("T%d", i)
+		}
+		p.Record.(map[string]any)["ticket"], tickets[ticket] = ticket, uint64(i)
+	}
+	mustUpsert(t, c, points...)
+	mustFit(t, c)
+	held := make(map[uint64]bool) // slots are in order of the points
+	for _, slot := range c.active.Load().stats.HeldOut {
+		held[uint64(slot)] = true
+	}
+	drawn := make(map[any]int)
+	for _, r := range mustSample(t, c, SampleQuery{N: 500, Seed: 1}).Records {
+		ticket := r.(map[string]any)["ticket"]
+		drawn[ticket]++
+		id, there := tickets[ticket]
+		if !there || ticket != "open" && held[id] {
+			t.Errorf("ticket %v is of no record learned from", ticket)
+		}
+	}
+	if open := drawn["open"]; open < 60 || open > 140 || len(drawn) < 150 {
+		t.Errorf("%d of 500 are open, and %d tickets different", open, len(drawn))
+	}
+}

@@ -30,7 +30,10 @@ const (
 type sampler struct {
 	// chain draws the rows of a table; nil for other kinds, whose latents the mixture
 	// draws.
-	chain   *embed.Chain
+	chain *embed.Chain
+	// unnamed are, by row that the chain learned from, the values of its record that the
+	// row does not tell.
+	unnamed [][]source.ColumnValue
 	mixture *embed.Mixture
 	// latents and residuals are, of vectors, what decoding lost of each; else empty.
 	latents, residuals blas32.General
@@ -103,28 +106,24 @@ func (c *Collection) newSampler(ctx context.Context, gen *generation, allow *ind
 		return nil, err
 	}
 	if columned, ok := gen.fitted.(source.Columned); ok {
-		rows, err := c.learnedRows(ctx, gen, slots)
-		if err != nil {
-			return nil, err
-		}
-		straight, err := c.straightRows(ctx, gen, slots, rows)
-		if err != nil {
-			return nil, err
-		}
-		chain, err := embed.FitChain(ctx, rows, straight, columned.ColumnStarts(), c.opts.Workers, 1)
-		if err != nil {
-			return nil, invalidCause("like", err)
-		}
-		return &sampler{chain: chain}, nil
+		return c.newChainSampler(ctx, gen, columned, slots)
 	}
 	s := &sampler{latents: gen.indexedLatents(slots)}
 	if s.mixture, err = embed.FitMixture(ctx, s.latents, c.opts.Workers, 1); err != nil {
-		return nil, invalidCause("like", err)
+		return nil, unlearnable(ctx, err)
 	}
 	if _, ok := gen.fitted.Spec().(source.Vector); ok {
 		err = s.keepResiduals(ctx, c, gen, slots)
 	}
 	return s, err
+}
+
+// unlearnable says that what was selected cannot be learned from, unless nobody waits for it.
+func unlearnable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return invalidCause("like", err)
 }
 
 // learnable are the slots a sampler learns from: those that allow selects and the fit did
@@ -148,27 +147,47 @@ func (g *generation) learnable(allow *index.Bitmap) ([]uint32, error) {
 	return slots[:n], nil
 }
 
+// newChainSampler learns how the columns of slots depend on each other.
+func (c *Collection) newChainSampler(ctx context.Context, gen *generation, columned source.Columned, slots []uint32) (*sampler, error) {
+	s := &sampler{}
+	var data, straight []float32 // straight ones have numbers as they are, where records are kept
+	err := c.eachRow(ctx, gen, index.NewBitmap(slots...), func(chunk []storedPoint, rows []float32) error {
+		data = append(data, rows...)
+		if !gen.byRows() {
+			return nil
+		}
+		watched, err := gen.watchedRows(chunk, c.opts.Workers)
+		straight = append(straight, watched...)
+		for _, p := range chunk {
+			if err != nil {
+				return err
+			}
+			var values []source.ColumnValue
+			values, err = columned.Unnamed(p.data)
+			s.unnamed = append(s.unnamed, values)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	rows := embed.MatrixOf(data, gen.fitted.Width())
+	by := rows
+	if len(straight) > 0 {
+		by = embed.MatrixOf(straight, gen.fitted.Width())
+	}
+	if s.chain, err = embed.FitChain(ctx, rows, by, columned.ColumnStarts(), c.opts.Workers, 1); err != nil {
+		return nil, unlearnable(ctx, err)
+	}
+	return s, nil
+}
+
 // learnedRows are the feature rows of slots, one after another.
 func (c *Collection) learnedRows(ctx context.Context, gen *generation, slots []uint32) (blas32.General, error) {
 	var data []float32
 	err := c.eachRow(ctx, gen, index.NewBitmap(slots...), func(_ []storedPoint, rows []float32) error {
 		data = append(data, rows...)
 		return nil
-	})
-	return embed.MatrixOf(data, gen.fitted.Width()), err
-}
-
-// straightRows are those that tell how close the points of rows are to each other: with
-// numbers as they are, where records are kept.
-func (c *Collection) straightRows(ctx context.Context, gen *generation, slots []uint32, rows blas32.General) (blas32.General, error) {
-	if !gen.byRows() {
-		return rows, nil
-	}
-	var data []float32
-	err := c.eachPoint(ctx, index.NewBitmap(slots...), func(chunk []storedPoint) error {
-		straight, err := gen.watchedRows(chunk, c.opts.Workers)
-		data = append(data, straight...)
-		return err
 	})
 	return embed.MatrixOf(data, gen.fitted.Width()), err
 }
@@ -208,11 +227,45 @@ func (s *sampler) keepResiduals(ctx context.Context, c *Collection, gen *generat
 	return nil
 }
 
-// draw gives n feature rows.
-func (s *sampler) draw(gen *generation, n, workers int, seed uint64) (blas32.General, error) {
+// sample draws n records, or vectors, and gives their feature rows beside them.
+func (s *sampler) sample(ctx context.Context, gen *generation, n, workers int, seed uint64) (out *Samples, rows blas32.General, err error) {
+	out = &Samples{Generation: gen.number}
+	var lenders [][]int32
 	if s.chain != nil {
-		return s.chain.Draw(n, workers, seed), nil
+		var drawn embed.Drawn
+		drawn, err = s.chain.Draw(ctx, n, workers, seed)
+		rows, lenders = drawn.Rows, drawn.Lenders
+	} else {
+		rows, err = s.draw(gen, n, seed)
 	}
+	if err != nil {
+		return nil, rows, err
+	}
+	out.Records, out.Vectors, err = gen.shown(rows)
+	s.name(out.Records, lenders)
+	return out, rows, err
+}
+
+// name gives drawn records the values that their rows do not tell: those of the records
+// that lent them the columns.
+func (s *sampler) name(records []any, lenders [][]int32) {
+	if len(s.unnamed) == 0 {
+		return
+	}
+	for i, by := range lenders {
+		record, _ := records[i].(map[string]any)
+		for column, row := range by {
+			for _, v := range s.unnamed[row] {
+				if v.Column == column {
+					record[v.Name] = v.Value
+				}
+			}
+		}
+	}
+}
+
+// draw decodes n latents of the mixture.
+func (s *sampler) draw(gen *generation, n int, seed uint64) (blas32.General, error) {
 	rows := embed.NewMatrix(n, gen.fitted.Width())
 	rng := rand.New(rand.NewPCG(seed, 0x5a4d))
 	z := embed.NewMatrix(n, gen.model.Dim())

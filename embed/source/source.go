@@ -107,6 +107,16 @@ type Exacting interface{ Exacting() }
 type Columned interface {
 	// ColumnStarts is the first feature of each column, and the width at the end.
 	ColumnStarts() []int
+	// Unnamed are the values of a stored record that its row does not tell, for they share
+	// a feature with others of their column: of all of them Record gives the same one.
+	Unnamed(stored []byte) ([]ColumnValue, error)
+}
+
+// ColumnValue is a value of a record's column, counted from 0.
+type ColumnValue struct {
+	Column int
+	Name   string
+	Value  any
 }
 
 // Part is one named part of a record and its weight in a sum over features.

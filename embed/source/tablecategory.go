@@ -118,6 +118,11 @@ func (f *categoricalFeatures) position(v any) int {
 	return len(f.Levels.values) // only an open column has such values
 }
 
+// shares tells that a value has no feature of its own.
+func (f *categoricalFeatures) shares(v any) bool {
+	return v != nil && f.position(v) == len(f.Levels.values)
+}
+
 func (f *categoricalFeatures) decode(src []float32) any { return f.read(src, f.Other) }
 func (f *categoricalFeatures) show(src []float32) any   { return f.read(src, OtherLevel) }
 

@@ -195,6 +195,16 @@ func (f *fittedTable) Record(row []float32) (any, error) {
 	return record, nil
 }
 
+// Unnamed are the levels that share a feature.
+func (f *fittedTable) Unnamed(stored []byte) (out []ColumnValue, err error) {
+	err = f.form.eachValue(stored, func(i int, v any) {
+		if c, ok := f.columns[i].(*categoricalFeatures); ok && c.shares(v) {
+			out = append(out, ColumnValue{Column: i, Name: f.spec.Columns[i].Name, Value: v})
+		}
+	})
+	return out, err
+}
+
 // InputScale is, for the feature of a number, how far values lie apart for 1 between
 // features, over the middle nine tenths of the fit's, which no single factor gives
 // exactly; for the trend of a time the same in seconds; 1 for all other features.
